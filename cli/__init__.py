@@ -1,0 +1,1 @@
+"""The command line; it imports everything and nothing imports it."""

@@ -1,0 +1,1 @@
+"""Training, evaluation, ONNX export, registry and scorer."""

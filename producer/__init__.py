@@ -1,0 +1,1 @@
+"""Replaying history into Kafka, and making samples."""

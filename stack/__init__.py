@@ -1,0 +1,1 @@
+"""Kafka, Redis and Prometheus as local child processes."""

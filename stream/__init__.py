@@ -1,0 +1,1 @@
+"""The worker: Kafka in, state, score, decide, Kafka out."""
