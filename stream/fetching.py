@@ -1,0 +1,158 @@
+"""The consumer thread: fetching whole lists, fenced against rebalances. Runs in T."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import ConsumerStoppedError
+from aiokafka.structs import OffsetAndMetadata
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+#: How long the broker may hold a fetch that finds no data. While it does, a partition that has
+#: just been emptied is not asked for.
+FETCH_WAIT_MS = 25
+#: Records taken out of aiokafka's buffer at once.
+MAX_POLL_RECORDS = 8_192
+_KEEP_ALIVE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What one fetch brought.
+
+    Attributes:
+        records: partition → records in offset order.
+        before: position of each of those partitions before the fetch.
+        after: and after it.
+        at_end: assigned partitions whose position has reached the high watermark.
+        end: high watermark of the assigned partitions, as far as known.
+    """
+
+    records: Mapping[TP, list[Any]]
+    before: Mapping[TP, int]
+    after: Mapping[TP, int]
+    at_end: set[TP]
+    end: Mapping[TP, int]
+
+
+class CountingListener(driver.ConsumerRebalanceListener):  # type: ignore[misc]
+    """Counts the epoch before anybody else hears of a rebalance."""
+
+    def on_partitions_revoked(self, revoked: Any) -> Any:
+        """Called by aiokafka in T, synchronously, when a rebalance begins."""
+        self._thread.epoch += 1
+        return super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: Any) -> None:
+        """Called by aiokafka in T when the new assignment is known."""
+        self._thread.epoch += 1
+        await super().on_partitions_assigned(assigned)
+
+
+class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """aiokafka's consumer with its own event loop."""
+
+    epoch = 0
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # Faust fixes 1500
+        return consumer
+
+    async def on_start(self) -> None:
+        """Start the consumer and keep its poll clock running."""
+        await super().on_start()
+        self.add_future(self._keep_poll_clock_running())
+
+    async def _keep_poll_clock_running(self) -> None:
+        """Not polling is our backpressure; aiokafka would leave the group for it and never return.
+
+        That a worker makes progress is watched elsewhere.
+        """
+        while not self.should_stop:
+            subscription = self._ensure_consumer()._subscription
+            with subscription.fetch_context():
+                pass
+            await asyncio.sleep(_KEEP_ALIVE_S)
+
+    async def fetch(self, partitions: set[TP], timeout: float) -> Fetched | None:
+        """Called from M. None: nothing that may be used."""
+        fetched: Fetched | None = await self.call_thread(
+            self._fetch, self._ensure_consumer(), partitions, timeout
+        )
+        return fetched
+
+    async def _fetch(
+        self, consumer: AIOKafkaConsumer, partitions: set[TP], timeout: float
+    ) -> Fetched | None:
+        epoch = self.epoch
+        if not self.consumer.flow_active:
+            return None
+        if consumer._closed or consumer._fetcher._closed:
+            raise ConsumerStoppedError
+        consumer._coordinator.check_errors()  # Faust never asks
+        before = self._positions(consumer, partitions)
+        with consumer._subscription.fetch_context():
+            records = await consumer._fetcher.fetched_records(
+                partitions, timeout=timeout, max_records=MAX_POLL_RECORDS
+            )
+        if epoch != self.epoch or not self.consumer.flow_active:
+            # The wait went through a rebalance: these may be the first records of the next
+            # assignment, and the position is already behind them. Put them back.
+            for tp, fetched in records.items():
+                if consumer._subscription.is_assigned(tp):
+                    consumer.seek(tp, fetched[0].offset)
+            return None
+        after = self._positions(consumer, consumer.assignment())
+        end = {}
+        for tp in after:
+            highwater = consumer.highwater(tp)
+            if highwater is not None:
+                end[TP(tp.topic, tp.partition)] = highwater
+        return Fetched(
+            records={TP(tp.topic, tp.partition): fetched for tp, fetched in records.items()},
+            before=before,
+            after=after,
+            at_end={tp for tp, offset in end.items() if after[tp] >= offset},
+            end=end,
+        )
+
+    @staticmethod
+    def _positions(consumer: AIOKafkaConsumer, partitions: Any) -> dict[TP, int]:
+        subscription = consumer._subscription.subscription
+        assignment = None if subscription is None else subscription.assignment
+        positions = {}
+        for tp in partitions:
+            plain = TopicPartition(tp.topic, tp.partition)
+            if assignment is None or plain not in assignment.tps:
+                continue
+            state = assignment.state_value(plain)
+            if state is not None and state.has_valid_position:
+                positions[TP(tp.topic, tp.partition)] = state.position
+        return positions
+
+    async def commit_in_epoch(self, offsets: Mapping[TP, int], live_epoch: int) -> bool:
+        """Called from M. False when the partitions have since been assigned anew."""
+        done: bool = await self.call_thread(self._commit_in_epoch, offsets, live_epoch)
+        return done
+
+    async def _commit_in_epoch(self, offsets: Mapping[TP, int], live_epoch: int) -> bool:
+        # One more than the live epoch: the revocation waits for exactly this commit.
+        if self.epoch not in (live_epoch, live_epoch + 1):
+            return False
+        consumer = self._ensure_consumer()
+        assigned = consumer.assignment()
+        mine = {
+            TopicPartition(tp.topic, tp.partition): OffsetAndMetadata(offset, "")
+            for tp, offset in offsets.items()
+            if tp in assigned
+        }
+        if len(mine) != len(offsets):
+            return False
+        await consumer.commit(mine)
+        return True

@@ -1,0 +1,119 @@
+"""Publishing with proof of delivery.
+
+Promise: when ``Publisher.confirm`` returns, the broker has acknowledged every message handed to
+``send`` since the last confirmation. The offsets of a batch are committed only after that.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from core.errors import BrokerError
+from core.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+_PRODUCER_CONFIG: dict[str, Any] = {
+    "enable.idempotence": True,
+    "acks": "all",
+    "partitioner": "murmur2_random",
+    "compression.type": "lz4",
+    "linger.ms": 2,
+    "queue.buffering.max.messages": 500_000,
+    "queue.buffering.max.kbytes": 262_144,
+    # Never give a message up while the process lives: an outage holds the line.
+    "message.timeout.ms": 0,
+    "delivery.report.only.error": True,
+    "message.max.bytes": 2_097_152,
+}
+
+
+class Abandoned(Exception):  # noqa: N818 - not an error: the batch will be read again
+    """The work was given up because the worker stops or the partitions were revoked."""
+
+
+class Publisher:
+    """A confluent-kafka producer whose deliveries are checked batch by batch.
+
+    Args:
+        settings: where and how to connect.
+        keep_going: asked while waiting; False abandons the wait.
+        on_error: called for each error of the client (a broker that went away, and the like).
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        keep_going: Callable[[], bool],
+        on_error: Callable[[], None],
+    ) -> None:
+        self._keep_going = keep_going
+        self._on_error = on_error
+        self._failed: list[KafkaError] = []
+        self._down = False
+        self._producer = Producer(
+            {
+                **settings.confluent_config(),
+                **_PRODUCER_CONFIG,
+                "error_cb": self._client_error,
+                "on_delivery": self._delivery_failed,
+            },
+            logger=logging.getLogger("stream.librdkafka"),
+        )
+
+    def _client_error(self, error: KafkaError) -> None:
+        self._on_error()
+        if not self._down:
+            self._down = True
+            _log.warning("Kafka: %s; holding the line until it is back", error.str())
+
+    def _delivery_failed(self, error: KafkaError | None, _message: Any) -> None:
+        if error is not None:
+            self._failed.append(error)
+
+    def send(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: list[tuple[str, bytes]] | None = None,
+    ) -> None:
+        """Queue one message; waits while the queue is full."""
+        while True:
+            try:
+                self._producer.produce(topic, value=value, key=key, headers=headers)
+                return
+            except BufferError:
+                if not self._keep_going():
+                    raise Abandoned from None
+                self._producer.poll(0.1)
+            except KafkaException as error:
+                raise BrokerError(f"Kafka refuses a message for {topic}: {error}") from error
+
+    def confirm(self) -> None:
+        """Wait until everything sent is acknowledged.
+
+        Raises:
+            Abandoned: ``keep_going`` said no before that.
+            BrokerError: a message was refused for good; nothing may be committed.
+        """
+        while self._producer.flush(0.5):
+            if not self._keep_going():
+                raise Abandoned
+        if self._failed:
+            first, self._failed = self._failed[0], []
+            raise BrokerError(f"Kafka refuses an outcome: {first.str()}")
+        if self._down:
+            self._down = False
+            _log.info("Kafka: messages are delivered again")
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Flush what is left for at most ``timeout_s`` seconds."""
+        deadline = time.monotonic() + timeout_s
+        while self._producer.flush(0.2) and time.monotonic() < deadline:
+            continue
