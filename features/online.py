@@ -36,6 +36,12 @@ _DAY_MS = 86_400_000
 #: Forget an entity after this much wall-clock time without an event: look-back, lateness, slack.
 TTL_MS = LOOK_BACK_MS + HORIZON_MS + 3 * _DAY_MS
 _TTL = str(TTL_MS).encode()
+# Packed once: ``features.redis_wire.pack`` for each command costs more than Redis spends on it.
+_GET = b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n"
+_ADD = (
+    b"*3\r\n$6\r\nAPPEND\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n"
+    b"*3\r\n$7\r\nPEXPIRE\r\n$%d\r\n%b\r\n" + b"$%d\r\n%b\r\n" % (len(_TTL), _TTL)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,29 +141,25 @@ class VelocityState:
     def _exchange(
         self, batch: EventBatch, country: NDArray[np.int16], remember: NDArray[np.bool_]
     ) -> dict[str, _Logs]:
-        commands: list[Command] = []
+        parts: list[bytes] = []
+        wanted: list[int] = []  # which replies are those of GET
+        sent = 0
         prepared: dict[str, _Logs] = {}
         for entity in self._entities:
             entries = pack_entries(batch, country, entity)
             log_of_event, keys = self._number(batch.entity_ids(entity), entity)
-            rows_of_key: list[list[int]] = [[] for _ in keys]
-            for row, log in enumerate(log_of_event.tolist()):
-                if log >= 0 and remember[row]:
-                    rows_of_key[log].append(row)
-            for key, rows in zip(keys, rows_of_key, strict=True):
-                if rows:
-                    commands.append((b"APPEND", key, entries[rows].tobytes()))
-                    commands.append((b"PEXPIRE", key, _TTL))
-                commands.append((b"GET", key))
+            for key, added in zip(keys, _by_key(entries, log_of_event, len(keys), remember), strict=True):
+                if added:
+                    parts.append(_ADD % (len(key), key, len(added), added, len(key), key))
+                    sent += 2
+                parts.append(_GET % (len(key), key))
+                wanted.append(sent)
+                sent += 1
             prepared[entity] = _Logs(entries, log_of_event, keys, [])
-        replies = [
-            reply
-            for command, reply in zip(commands, self._wire.execute(commands), strict=True)
-            if command[0] == b"GET"
-        ]
+        replies = self._wire.exchange(b"".join(parts), sent)
         start = 0
         for logs in prepared.values():
-            logs.contents = replies[start : start + len(logs.keys)]
+            logs.contents = [replies[i] for i in wanted[start : start + len(logs.keys)]]
             start += len(logs.keys)
         return prepared
 
@@ -211,6 +213,20 @@ class _Logs:
         starts = np.concatenate(([0], np.cumsum(sizes)))
         words = np.frombuffer(b"".join(whole), dtype="<u8").reshape(-1, WORDS)
         return quantities_from_logs(words, starts, self.entries, self.log_of_event)
+
+
+def _by_key(
+    entries: NDArray[np.uint64],
+    log_of_event: NDArray[np.int64],
+    keys: int,
+    remember: NDArray[np.bool_],
+) -> list[bytes]:
+    """The bytes to append to each log, empty where nothing is to be remembered."""
+    added = [b""] * keys
+    raw = entries.tobytes()
+    for row in np.flatnonzero(remember & (log_of_event >= 0)).tolist():
+        added[log_of_event[row]] += raw[row * ENTRY_BYTES : (row + 1) * ENTRY_BYTES]
+    return added
 
 
 def _whole_entries(content: bytes | None) -> bytes:

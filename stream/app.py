@@ -55,6 +55,9 @@ class WorkerApp(faust.App):  # type: ignore[misc]
     metrics: WorkerMetrics
     pipeline: Pipeline | None = None
 
+    def _create_directories(self) -> None:
+        """Faust's tables would live there; ours live in Redis, and the disk may be read-only."""
+
     def decode_records(self, records: Sequence[Any]) -> Rows:
         """Rows of one partition for the merger."""
         return to_rows(self.profile, records, self.max_future_ms)
@@ -107,7 +110,6 @@ def create_app(settings: Settings, metrics: WorkerMetrics) -> WorkerApp:
         web_host="127.0.0.1",
         web_port=settings.metrics_port,
         web_bind="127.0.0.1",
-        datadir=".stack/faust",
     )
     app.batch_max = settings.batch_max
     app.profile = settings.profile
@@ -145,7 +147,8 @@ def add_agent(app: WorkerApp, pipeline: Pipeline, topics: Topics) -> None:
 
     @app.page("/metrics")
     async def metrics_page(view: Any, request: Any) -> Any:
-        return view.bytes(app.metrics.exposition(), content_type=app.metrics.content_type)
+        page = app.metrics.exposition()
+        return view.bytes(page, headers={"Content-Type": app.metrics.content_type})
 
 
 def _credentials(settings: Settings) -> Any:

@@ -27,7 +27,7 @@ class Fetched:
 
     Attributes:
         records: partition → records in offset order.
-        before: position of each of those partitions before the fetch.
+        before: position of each of those partitions before the fetch, where it had one.
         after: and after it.
         at_end: assigned partitions whose position has reached the high watermark.
         end: high watermark of the assigned partitions, as far as known.

@@ -35,7 +35,7 @@ class Horizon:
 
     def forget(self) -> None:
         """The partitions are another worker's: ask Redis when they come back."""
-        self._newest.clear()
+        self._newest = {}  # a new one: the work thread may be in the middle of a batch
 
     def within(
         self, partitions: Sequence[int], time_ms: NDArray[np.int64]
@@ -46,14 +46,17 @@ class Horizon:
             partitions: partition of each event, in offset order within a partition.
             time_ms: event times, shape (n,).
         """
+        known = self._newest
         number = np.asarray(partitions, np.int64)
         result = np.empty(len(number), np.bool_)
         for partition in np.unique(number).tolist():
             rows = np.flatnonzero(number == partition)
-            newest = self._load(partition)
-            running = np.maximum.accumulate(np.concatenate(([newest], time_ms[rows])))
+            if partition not in known:
+                known[partition] = self._load(partition)
+            before = np.concatenate(([known[partition]], time_ms[rows]))
+            running = np.maximum.accumulate(before)
             result[rows] = time_ms[rows] > running[:-1] - HORIZON_MS
-            self._newest[partition] = int(running[-1])
+            known[partition] = int(running[-1])
         return result
 
     def save(self) -> None:
@@ -65,7 +68,5 @@ class Horizon:
             self._wire.execute([tuple(words)])
 
     def _load(self, partition: int) -> int:
-        if partition not in self._newest:
-            stored = self._wire.execute([(b"HGET", self._key, str(partition).encode())])[0]
-            self._newest[partition] = _NEVER if stored is None else int(stored)
-        return self._newest[partition]
+        stored = self._wire.execute([(b"HGET", self._key, str(partition).encode())])[0]
+        return _NEVER if stored is None else int(stored)

@@ -101,6 +101,11 @@ class Merger(Generic[P]):
         return 0 if rows is None else len(rows)
 
     @property
+    def waiting(self) -> int:
+        """How many rows of all partitions wait for others."""
+        return sum(self.buffered(name) for name in self._names)
+
+    @property
     def ready(self) -> int:
         """How many rows may be taken at once."""
         return 0 if self._ready is None else len(self._ready)

@@ -52,6 +52,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self._live_epoch = -1
         self._expected: dict[TP, int] = {}
         self._sought: dict[TP, tuple[int, int]] = {}
+        self._asked = False
         self._progress = asyncio.Event()
         super().__init__(*args, **kwargs)
 
@@ -97,11 +98,15 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         if not wanted:
             await self.sleep(0.05)
             return
-        fetched: Fetched | None = await self._thread.fetch(wanted, timeout)
+        # Rows wait for partitions that may be at their end: ask at once whether they are, and only
+        # where they are not, wait for what they bring.
+        ask_first = self._merger.waiting > 0 and not self._asked
+        self._asked = ask_first
+        fetched: Fetched | None = await self._thread.fetch(wanted, 0.0 if ask_first else timeout)
         if fetched is None or epoch != self._live_epoch or not self.flow_active:
             return  # positions go back to the committed offsets before the flow resumes
         for tp, records in fetched.records.items():
-            if self._is_discontinuous(tp, fetched.before[tp]):
+            if self._is_discontinuous(tp, fetched.before.get(tp, records[0].offset)):
                 continue
             self._merger.add(tp, self.app.decode_records(records))
             self._expected[tp] = fetched.after[tp]
@@ -162,9 +167,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     ) -> bool:
         before = {tp: self._committed_offset[tp] for tp in offsets}
         committed: bool = await super()._commit_offsets(offsets, start_new_transaction)
-        if committed:
-            self.app.note_committed(offsets)
-        else:  # stock Faust believes in a failed commit and would never try it again
+        if not committed:  # stock Faust believes in a failed commit and would never try it again
             self._committed_offset.update(before)
         return committed
 

@@ -1,0 +1,60 @@
+# Everything a user or developer does, by one command each; `make` lists them.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Lock files are complete; --no-deps keeps pip from adding what the lock leaves out on purpose.
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps
+
+.PHONY: help demo test bench lint format locks docs clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found: install Python 3.11 or newer, or set PYTHON=…"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed: set PYTHON=…"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt pyproject.toml | $(BIN)/python
+	@echo "installing what requirements.txt names (about 260 MB the first time) …"
+	@$(PIP_INSTALL) --require-hashes -r requirements.txt
+	@$(PIP_INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	@echo "installing what requirements-dev.txt adds …"
+	@$(PIP_INSTALL) --require-hashes -r requirements-dev.txt
+	@touch $@
+
+demo: $(VENV)/.installed ## from nothing to alerts: Kafka, Redis, a model, a worker, a sample, a summary
+	@$(BIN)/fraudstream demo
+
+test: $(VENV)/.installed-dev ## the whole test suite, with the servers it needs
+	@$(BIN)/python -m pytest
+
+bench: $(VENV)/.installed-dev ## the benchmarks; writes bench/results/latest.json and .md
+	@$(BIN)/python -m bench
+
+lint: $(VENV)/.installed-dev ## format, lint and type check; freshness of generated files
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/python -m docs.build --check
+
+format: $(VENV)/.installed-dev ## format the code and fix what can be fixed
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --fix --quiet .
+
+docs: $(VENV)/.installed-dev ## write the generated docs anew
+	@$(BIN)/python -m docs.build
+
+locks: $(VENV)/.installed-dev ## resolve the lock files anew
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --extra train --extra stack pyproject.toml build-requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --extra train --extra stack --extra dev pyproject.toml build-requirements.in -o requirements-dev.txt
+
+clean: ## stop the local stack and delete its data and the environment
+	@test ! -x $(BIN)/fraudstream || $(BIN)/fraudstream stack down --wipe
+	@rm -rf $(VENV) .stack

@@ -1,0 +1,31 @@
+"""``python -m stream``: run a worker with the settings of the environment.
+
+With arguments they go to Faust's own command line, for example ``python -m stream agents``.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from core.errors import FraudstreamError
+from core.logs import set_up_logging
+from core.settings import load_settings
+from stream.worker import build_worker, run_worker
+
+
+def main() -> int:
+    """Exit code of the process."""
+    try:
+        settings = load_settings()
+        set_up_logging(settings)
+        if len(sys.argv) > 1:
+            build_worker(settings).main()
+            return 0
+        return run_worker(settings)
+    except FraudstreamError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - this is the command line
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

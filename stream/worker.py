@@ -1,0 +1,96 @@
+"""Starting a worker: check what it needs, put the parts together, run until told to stop."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import faust
+import numpy as np
+
+from core.kafka_admin import ensure_topics
+from core.names import Topics
+from core.settings import Settings
+from features.batch import empty_batch
+from features.countries import load_country_table
+from features.offline import compute_features
+from features.online import VelocityState
+from features.redis_wire import RedisWire
+from stream.app import WorkerApp, add_agent, create_app
+from stream.decisions import load_decision_maker
+from stream.horizon import Horizon
+from stream.metrics import WorkerMetrics
+from stream.pipeline import Pipeline
+from stream.publish import Publisher
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Running:
+    """Whether work in progress may go on; asked from the work thread."""
+
+    app: WorkerApp
+
+    def __call__(self) -> bool:
+        consumer = self.app._consumer  # the property would create one
+        return not self.app.should_stop and (consumer is None or consumer.flow_active)
+
+
+def build_worker(settings: Settings) -> WorkerApp:
+    """A Faust app that is ready to run.
+
+    Raises:
+        ModelError: no usable champion.
+        StateError: Redis is away or may drop keys.
+        BrokerError: Kafka is away.
+    """
+    countries = load_country_table(settings.ip_table)
+    decisions = load_decision_maker(settings, countries)
+    wire = RedisWire(settings.redis.get_secret_value())
+    wire.check_policy()
+    topics = Topics(settings.namespace)
+    ensure_topics(settings, topics.all(settings.profile))
+    # The compiled kernel and the ONNX session are slow the first time; not while events wait.
+    compute_features(empty_batch(settings.profile), countries)
+    meta = decisions.version.metadata
+    decisions.decide(np.zeros((1, len(meta.feature_names)), np.float32))
+
+    metrics = WorkerMetrics(settings.profile)
+    metrics.model_info.labels(meta.name, meta.version, "champion").set(1)
+    app = create_app(settings, metrics)
+    keep_going = Running(app)
+    pipeline = Pipeline(
+        profile=settings.profile,
+        topics=topics,
+        state=VelocityState(wire, settings.namespace, settings.profile),
+        horizon=Horizon(wire, settings.namespace, topics.transactions(settings.profile).name),
+        countries=countries,
+        decisions=decisions,
+        publisher=Publisher(settings, keep_going, metrics.kafka_errors.inc),
+        metrics=metrics,
+        keep_going=keep_going,
+    )
+    add_agent(app, pipeline, topics)
+    _log.info(
+        "worker ready: profile %s, namespace %s, model %s %s, review at %.4f, block at %.4f",
+        settings.profile, settings.namespace, meta.name, meta.version,
+        decisions.review, decisions.block,
+    )  # fmt: skip
+    return app
+
+
+def run_worker(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit code of the process."""
+    worker = faust.Worker(
+        build_worker(settings),
+        loglevel=settings.log_level,
+        override_logging=False,
+        redirect_stdouts=False,
+        quiet=True,
+    )
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as stopped:
+        return int(stopped.code or 0)
+    return 0
