@@ -40,7 +40,7 @@ class StackError(FraudstreamError):
     """The local stack could not be fetched, started or stopped."""
 
 
-class RejectedEvent(FraudstreamError):
+class RejectedEvent(FraudstreamError):  # noqa: N818 - it is an event, and not a fault of ours
     """One event that is set aside with its reason; the stream goes on.
 
     ``code`` is a stable machine-readable word (see ``core.names.RejectCode``), ``field`` the

@@ -1,6 +1,6 @@
 """One logging set-up for every process: text for people, JSON for machines.
 
-No user, device, address or payload is logged above DEBUG; log calls carry counts, offsets and names.
+No user, device, address or payload is logged above DEBUG: log calls carry counts, offsets, names.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ class JsonFormatter(logging.Formatter):
     """One JSON object per line: ``time``, ``level``, ``logger``, ``message`` (and ``error``)."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """One line of JSON."""
         millis = int(record.msecs)
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         entry = {
@@ -36,7 +37,7 @@ class TextFormatter(logging.Formatter):
 
     default_msec_format = "%s.%03dZ"
     default_time_format = "%Y-%m-%dT%H:%M:%S"
-    converter = staticmethod(time.gmtime)  # type: ignore[assignment]
+    converter = staticmethod(time.gmtime)
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")

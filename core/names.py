@@ -48,23 +48,28 @@ class Topics:
         return base if self.namespace == LIVE else f"{self.namespace}-{base}"
 
     def transactions(self, profile: str) -> Topic:
+        """Events of one profile."""
         base = "transactions" if profile == "ecommerce" else f"transactions-{profile}"
         return Topic(self._named(base), 30)
 
     @property
     def alerts(self) -> Topic:
+        """Events to be reviewed or blocked."""
         return Topic(self._named("fraud-alerts"), 400)
 
     @property
     def scores(self) -> Topic:
+        """One score for each event."""
         return Topic(self._named("fraud-scores"), 400)
 
     @property
     def dlq(self) -> Topic:
+        """Dead letters: what could not be read."""
         return Topic(self._named("transactions-dlq"), 30, DLQ_MAX_MESSAGE_BYTES)
 
     @property
     def labels(self) -> Topic:
+        """What events turned out to be."""
         return Topic(self._named("fraud-labels"), None)
 
     def all(self, profile: str) -> tuple[Topic, ...]:

@@ -85,8 +85,6 @@ class Settings(BaseSettings):
         return config
 
 
-
-
 def load_settings(**overrides: Any) -> Settings:
     """Settings from the environment with ``overrides`` on top (``None`` means "not given").
 

@@ -80,32 +80,31 @@ COUNTRIES = (UNKNOWN, *sorted(country.alpha_2 for country in pycountry.countries
 
 
 def _velocity(entity: str, whose: str) -> list[Feature]:
-    features = []
-    for window in WINDOWS:
-        features.append(
-            Feature(
-                f"{entity}_count_{window}",
-                "count",
-                "events",
-                f"earlier events of {whose} within {window}",
-                "bursts: rings and card testing repeat within minutes",
-                entity=entity,
-                window=window,
-            )
+    counts = [
+        Feature(
+            f"{entity}_count_{window}",
+            "count",
+            "events",
+            f"earlier events of {whose} within {window}",
+            "bursts: rings and card testing repeat within minutes",
+            entity=entity,
+            window=window,
         )
-    for window in WINDOWS:
-        features.append(
-            Feature(
-                f"{entity}_spend_{window}",
-                "spend",
-                "currency units",
-                f"sum of the amounts of the earlier events of {whose} within {window}",
-                "money leaves faster than this customer ever spent it",
-                entity=entity,
-                window=window,
-            )
+        for window in WINDOWS
+    ]
+    spends = [
+        Feature(
+            f"{entity}_spend_{window}",
+            "spend",
+            "currency units",
+            f"sum of the amounts of the earlier events of {whose} within {window}",
+            "money leaves faster than this customer ever spent it",
+            entity=entity,
+            window=window,
         )
-    return features
+        for window in WINDOWS
+    ]
+    return counts + spends
 
 
 def _ecommerce() -> tuple[Feature, ...]:
@@ -153,7 +152,7 @@ def _ecommerce() -> tuple[Feature, ...]:
             "device_users_24h",
             "peers",
             "users",
-            "distinct other and own users on the device within 24h, before this event",
+            "distinct users of the earlier events on the device within 24h",
             "one device behind many accounts",
             entity="device",
             window="24h",

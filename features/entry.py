@@ -35,9 +35,7 @@ ID_WORD = 3
 PEER_COLUMN = {"user": "device_id", "device": "user_id", "ip": "user_id"}
 
 
-def pack_entries(
-    batch: EventBatch, country: NDArray[np.int16], entity: str
-) -> NDArray[np.uint64]:
+def pack_entries(batch: EventBatch, country: NDArray[np.int16], entity: str) -> NDArray[np.uint64]:
     """The entries that ``batch`` adds to the logs of ``entity``, one row an event.
 
     Args:

@@ -74,10 +74,10 @@ _SLOTS = 2048  # a power of two above 2·CAP: open addressing for peers stays sp
 
 @njit(cache=True, nogil=True, inline="always")
 def _same_id(left, right):  # type: ignore[no-untyped-def]
-    for word in range(WORDS - 1, ID_WORD - 1, -1):  # ids differ at their end most often
-        if left[word] != right[word]:
-            return False
-    return True
+    different = np.uint64(0)
+    for word in range(ID_WORD, WORDS):
+        different |= left[word] ^ right[word]
+    return different == 0
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -145,7 +145,7 @@ def _sort_by_order(log, index, size):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _walk(log, order, size, query, arrived, out, slots, stamps, stamp):  # type: ignore[no-untyped-def]
+def _walk(log, order, size, query, arrived, out, slots, stamps, stamp):  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one pass over the entries
     """Fill ``out`` for one query; ``arrived`` is its first occurrence (or the log's length)."""
     low, high = 0, size
     while low < high:  # rank: how many distinct entries come before the query in the order

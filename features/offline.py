@@ -40,7 +40,8 @@ def country_codes(batch: EventBatch, countries: CountryTable) -> NDArray[np.int1
     """Country code of each event, 0 (unknown) where the profile has no IP address, shape (n,)."""
     if "ip_address" not in batch.text:
         return np.zeros(len(batch), np.int16)
-    return countries.codes(batch.text["ip_address"])
+    codes: NDArray[np.int16] = countries.codes(batch.text["ip_address"])
+    return codes
 
 
 def compute_features(batch: EventBatch, countries: CountryTable) -> FeatureTable:

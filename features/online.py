@@ -128,14 +128,12 @@ class VelocityState:
 
     def _owner_conflicts(self, quantities: Mapping[str, NDArray[np.int64]]) -> NDArray[np.bool_]:
         """The first entity that an event has owns its id (user; card, else vector)."""
-        result: NDArray[np.bool_] | None = None
-        for entity in self._entities:
-            column = quantities[entity][:, Quantity.CONFLICT]
-            known = column >= 0
-            found = column == 1
-            result = found if result is None else np.where(owned, result, found)
-            owned = known if entity == self._entities[0] else owned | known
-        assert result is not None  # every profile has entities
+        columns = [quantities[entity][:, Quantity.CONFLICT] for entity in self._entities]
+        result = np.zeros(len(columns[0]), np.bool_)
+        owned = np.zeros(len(columns[0]), np.bool_)
+        for column in columns:
+            result |= (column == 1) & ~owned
+            owned |= column >= 0
         return result
 
     def _exchange(
@@ -148,7 +146,9 @@ class VelocityState:
         for entity in self._entities:
             entries = pack_entries(batch, country, entity)
             log_of_event, keys = self._number(batch.entity_ids(entity), entity)
-            for key, added in zip(keys, _by_key(entries, log_of_event, len(keys), remember), strict=True):
+            for key, added in zip(
+                keys, _by_key(entries, log_of_event, len(keys), remember), strict=True
+            ):
                 if added:
                     parts.append(_ADD % (len(key), key, len(added), added, len(key), key))
                     sent += 2
@@ -163,9 +163,7 @@ class VelocityState:
             start += len(logs.keys)
         return prepared
 
-    def _number(
-        self, ids: list[str | None], entity: str
-    ) -> tuple[NDArray[np.int64], list[bytes]]:
+    def _number(self, ids: list[str | None], entity: str) -> tuple[NDArray[np.int64], list[bytes]]:
         numbers: dict[str, int] = {}
         log_of_event = np.fromiter(
             (-1 if one is None else numbers.setdefault(one, len(numbers)) for one in ids),
@@ -196,6 +194,18 @@ class VelocityState:
             for key, content in zip(log.keys, log.contents, strict=True):
                 if content is not None and len(content) > COMPACT_ABOVE * ENTRY_BYTES:
                     self._compactor.compact(key, content)
+
+
+def delete_namespace(wire: RedisWire, namespace: str) -> int:
+    """Delete every key of a namespace; returns how many there were.
+
+    Raises:
+        redis.RedisError: Redis could not be reached.
+    """
+    keys = list(wire.client.scan_iter(match=f"{namespace}:*", count=10_000))
+    for start in range(0, len(keys), 10_000):
+        wire.client.unlink(*keys[start : start + 10_000])
+    return len(keys)
 
 
 @dataclass(slots=True)
@@ -230,7 +240,7 @@ def _by_key(
 
 
 def _whole_entries(content: bytes | None) -> bytes:
-    """What was read, less a torn end (a key written by something else must not break the kernel)."""
+    """What was read, less a torn end: a foreign writer must not break the kernel."""
     if content is None:
         return b""
     return content[: len(content) // ENTRY_BYTES * ENTRY_BYTES]

@@ -38,7 +38,7 @@ class _BulkReplies:
             size = self._sock.recv_into(buffer)
             if size == 0:
                 raise RedisConnectionError("connection closed by Redis")
-            reader.feed(buffer, 0, size)
+            reader.feed(buffer, 0, size)  # type: ignore[arg-type]  # any buffer will do
             while (reply := reader.gets()) is not _NOT_YET:
                 replies.append(reply)
         return replies
@@ -137,6 +137,7 @@ class RedisWire:
 def pack(commands: Sequence[Command]) -> bytes:
     """The commands in the Redis serialisation protocol (RESP2), one after another."""
     return b"".join(
-        b"*%d\r\n" % len(command) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in command)
+        b"*%d\r\n" % len(command)
+        + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in command)
         for command in commands
     )

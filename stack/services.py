@@ -87,7 +87,14 @@ class Kafka(Service):
         log_dir = self.data / "log"
         if not (log_dir / "meta.properties").is_file():
             self._storage_tool(
-                java, class_path, "format", "-t", _CLUSTER_ID, "-c", str(config), "--ignore-formatted"
+                java,
+                class_path,
+                "format",
+                "-t",
+                _CLUSTER_ID,
+                "-c",
+                str(config),
+                "--ignore-formatted",
             )
         self.child.start(
             [
@@ -108,7 +115,9 @@ class Kafka(Service):
             capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
         if done.returncode:
-            raise StackError(f"Kafka's storage could not be formatted: {done.stderr.strip()[-500:]}")
+            raise StackError(
+                f"Kafka's storage could not be formatted: {done.stderr.strip()[-500:]}"
+            )
 
     def _properties(self) -> str:
         voters = f"1@{HOST}:{self._controller_port}"

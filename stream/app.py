@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -108,7 +109,7 @@ def create_app(settings: Settings, metrics: WorkerMetrics) -> WorkerApp:
         topic_allow_declare=False,
         topic_disable_leader=True,
         web_host="127.0.0.1",
-        web_port=settings.metrics_port,
+        web_port=settings.metrics_port or _free_port(),
         web_bind="127.0.0.1",
     )
     app.batch_max = settings.batch_max
@@ -145,10 +146,17 @@ def add_agent(app: WorkerApp, pipeline: Pipeline, topics: Topics) -> None:
 
     app.agent(topic, name="score", concurrency=1)(score)
 
-    @app.page("/metrics")
+    @app.page("/metrics")  # type: ignore[untyped-decorator]
     async def metrics_page(view: Any, request: Any) -> Any:
         page = app.metrics.exposition()
         return view.bytes(page, headers={"Content-Type": app.metrics.content_type})
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _credentials(settings: Settings) -> Any:

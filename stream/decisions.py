@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from features.countries import CountryTable
 from numpy.typing import NDArray
 
 from core.errors import ConfigError
 from core.names import Decision
 from core.settings import Settings
-from features.countries import CountryTable
 from features.declared import feature_hash
 from model.decision import decide, severity
 from model.deviation import DeviationReasons
@@ -50,7 +50,7 @@ class DecisionMaker:
     def __init__(self, version: ModelVersion, settings: Settings) -> None:
         self.version = version
         meta = version.metadata
-        self._scorer = Scorer(version)
+        self.scorer = Scorer(version)
         self._reasons = DeviationReasons(version)
         review, block = settings.threshold_review, settings.threshold_block
         self.review = meta.thresholds.review if review is None else review
@@ -70,7 +70,7 @@ class DecisionMaker:
 
     def decide(self, matrix: NDArray[np.float32]) -> Decided:
         """Outcome columns of n events from their features, float32 of shape (n, features)."""
-        score = self._scorer.score(matrix)
+        score = self.scorer.score(matrix)
         decisions = decide(score, self.review, self.block)
         crossed = np.where(score >= self.block, self.block, self.review)
         alerted = [row for row, one in enumerate(decisions) if one != Decision.ALLOW]
@@ -95,5 +95,5 @@ def load_decision_maker(settings: Settings, countries: CountryTable) -> Decision
     """
     version = Registry(settings.models).load(settings.profile)
     maker = DecisionMaker(version, settings)
-    Scorer(version).refuse_unless(feature_hash(settings.profile, countries.digest))
+    maker.scorer.refuse_unless(feature_hash(settings.profile, countries.digest))
     return maker

@@ -37,9 +37,7 @@ class Horizon:
         """The partitions are another worker's: ask Redis when they come back."""
         self._newest = {}  # a new one: the work thread may be in the middle of a batch
 
-    def within(
-        self, partitions: Sequence[int], time_ms: NDArray[np.int64]
-    ) -> NDArray[np.bool_]:
+    def within(self, partitions: Sequence[int], time_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Mask of the events that may be put into state; also moves the horizon, in memory.
 
         Args:

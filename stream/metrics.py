@@ -29,9 +29,7 @@ class WorkerMetrics:
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(f"fraudstream_{name}", text, labels, registry=self.registry)
 
-        def histogram(
-            name: str, text: str, buckets: tuple[float, ...], *labels: str
-        ) -> Histogram:
+        def histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
             return Histogram(
                 f"fraudstream_{name}", text, labels, buckets=buckets, registry=self.registry
             )
@@ -46,7 +44,8 @@ class WorkerMetrics:
         self.rejected = counter("rejected", "Events set aside, by reason.", "reason")
         self.late = counter("late", "Events beyond the horizon: scored, not put into state.")
         self.late_affected = counter(
-            "late_affected", "Events scored before an earlier one arrived that they should have seen."
+            "late_affected",
+            "Events scored before an earlier one arrived that they should have seen.",
         )
         self.truncated = counter(
             "state_truncated", "Events whose entities had more remembered events than the cap."
@@ -64,7 +63,9 @@ class WorkerMetrics:
         self.lag = gauge("consumer_lag", "Events not read yet.", "topic", "partition")
         self.model_info = gauge("model_info", "The model in use.", "name", "version", "role")
 
-    def observe_decisions(self, decisions: Mapping[str, int], severities: Mapping[str, int]) -> None:
+    def observe_decisions(
+        self, decisions: Mapping[str, int], severities: Mapping[str, int]
+    ) -> None:
         """Count a batch's outcomes."""
         for decision, count in decisions.items():
             self.transactions.labels(self._profile, decision).inc(count)
@@ -73,4 +74,5 @@ class WorkerMetrics:
 
     def exposition(self) -> bytes:
         """Everything in the OpenMetrics text format."""
-        return generate_latest(self.registry)
+        page: bytes = generate_latest(self.registry)  # type: ignore[no-untyped-call]
+        return page

@@ -84,7 +84,7 @@ class OutcomeEncoder:
         self._names = list(feature_names)
 
     def alert_id(self, event_id: str) -> str:
-        """UUIDv5 of profile, event, model digest, rules and thresholds: the same on every repeat."""
+        """UUIDv5 of profile, event, model, rules and thresholds: the same on every repeat."""
         return str(uuid.uuid5(ALERT_NAMESPACE, f"{self._profile}|{event_id}|{self._id_tail}"))
 
     def encode(self, scored: Scored) -> tuple[list[bytes], list[bytes | None]]:
@@ -92,7 +92,15 @@ class OutcomeEncoder:
         batch = scored.batch
         text = {
             name: batch.text.get(name, [None] * len(batch))
-            for name in ("user_id", "device_id", "ip_address", "browser", "source", "sex", "card_id")
+            for name in (
+                "user_id",
+                "device_id",
+                "ip_address",
+                "browser",
+                "source",
+                "sex",
+                "card_id",
+            )
         }
         users = text["card_id"] if "card_id" in batch.text else text["user_id"]
         age = batch.number.get("age", np.full(len(batch), np.nan)).tolist()

@@ -16,9 +16,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from features.countries import CountryTable
 from numpy.typing import NDArray
 from redis.exceptions import RedisError
 from tenacity import Retrying, retry_if_exception_type, wait_exponential_jitter
@@ -26,19 +27,21 @@ from tenacity import Retrying, retry_if_exception_type, wait_exponential_jitter
 from core.errors import RejectedEvent
 from core.names import RejectCode, Topics
 from features.batch import EventBatch
-from features.countries import CountryTable
 from features.declared import WINDOWS
 from features.formulas import Known, feature_matrix
 from features.kernel import Quantity
 from features.offline import country_codes
 from features.online import StateStep, VelocityState
 from features.validation import to_batch
+from features.validation_one import Accepted
 from stream.decisions import DecisionMaker
 from stream.horizon import Horizon
 from stream.metrics import WorkerMetrics
 from stream.outcomes import Scored, dead_letter, iso_times
 from stream.publish import Abandoned, Publisher
 from stream.records import Arrived
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _DAY = list(WINDOWS).index("24h")
@@ -80,8 +83,12 @@ class Pipeline:
             Abandoned: the worker stops or lost the partitions; do not commit.
         """
         self._metrics.batch_size.observe(len(items))
-        rejected = [(one.record, one.event) for one in items if isinstance(one.event, RejectedEvent)]
-        accepted = [one for one in items if not isinstance(one.event, RejectedEvent)]
+        rejected = [
+            (one.record, one.event) for one in items if isinstance(one.event, RejectedEvent)
+        ]
+        accepted = [
+            (one.record, one.event) for one in items if not isinstance(one.event, RejectedEvent)
+        ]
         if accepted:
             rejected += self._score(accepted)
         now = iso_times(np.array([time.time_ns() // 1_000_000]))[0]
@@ -92,11 +99,11 @@ class Pipeline:
         with self._stage("publish"):
             self._publisher.confirm()
 
-    def _score(self, accepted: list[Arrived]) -> list[tuple[Any, RejectedEvent]]:
+    def _score(self, accepted: list[tuple[Any, Accepted]]) -> list[tuple[Any, RejectedEvent]]:
         """Score and send; returns the records that turned out to be conflicting duplicates."""
-        records = [one.record for one in accepted]
+        records = [record for record, _ in accepted]
         with self._stage("decode"):
-            batch = to_batch(self._profile, [one.event for one in accepted])
+            batch = to_batch(self._profile, [event for _, event in accepted])
             country = country_codes(batch, self._countries)
         with self._stage("state"):
             step = self._put_into_state(batch, country, records)
@@ -104,7 +111,8 @@ class Pipeline:
         known = Known(batch, country, step.quantities)
         if step.conflict.any():
             conflicts = [
-                (records[row], _conflict(batch, row)) for row in np.flatnonzero(step.conflict)
+                (records[row], _conflict(batch, row))
+                for row in np.flatnonzero(step.conflict).tolist()
             ]
             keep = np.flatnonzero(~step.conflict)
             records = [records[row] for row in keep.tolist()]
@@ -121,28 +129,24 @@ class Pipeline:
         self, batch: EventBatch, country: NDArray[np.int16], records: list[Any]
     ) -> StateStep:
         partitions = [record.partition for record in records]
-        within: NDArray[np.bool_] | None = None
+        # Asked once: it moves the horizon, and a repeated step must see the same.
+        within = self._patiently(lambda: self._horizon.within(partitions, batch.time_ms))
+        step = self._patiently(lambda: self._state.step(batch, country, within))
+        self._patiently(self._horizon.save)
+        self._metrics.late.inc(int((~within).sum()))
+        self._metrics.late_affected.inc(step.overtaken)
+        self._metrics.truncated.inc(step.truncated)
+        return step
 
-        def attempt() -> StateStep:
-            nonlocal within
-            if within is None:
-                within = self._horizon.within(partitions, batch.time_ms)
-            step = self._state.step(batch, country, within)
-            self._horizon.save()
-            return step
-
-        step: StateStep = Retrying(
+    def _patiently(self, call: Callable[[], T]) -> T:
+        """The result of ``call``, repeated with backoff while Redis is away."""
+        return Retrying(
             retry=retry_if_exception_type((RedisError, OSError)),
             wait=wait_exponential_jitter(initial=0.05, max=5.0),
             before_sleep=self._redis_failed,
             sleep=self._sleep,
             reraise=True,
-        )(attempt)
-        assert within is not None  # set by the attempt that succeeded
-        self._metrics.late.inc(int((~within).sum()))
-        self._metrics.late_affected.inc(step.overtaken)
-        self._metrics.truncated.inc(step.truncated)
-        return step
+        )(call)
 
     def _redis_failed(self, attempt: Any) -> None:
         self._metrics.redis_errors.inc()

@@ -10,6 +10,7 @@ import numpy as np
 
 from core.errors import RejectedEvent
 from features.validation import decode
+from features.validation_one import Accepted
 from stream.merge import Rows
 
 
@@ -23,7 +24,7 @@ class Arrived:
     """
 
     record: Any
-    event: Any | RejectedEvent
+    event: Accepted | RejectedEvent
 
 
 def to_rows(profile: str, records: Sequence[Any], max_future_ms: int) -> Rows:

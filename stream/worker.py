@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import faust
 import numpy as np
+from features.countries import load_country_table
 
 from core.kafka_admin import ensure_topics
 from core.names import Topics
 from core.settings import Settings
 from features.batch import empty_batch
-from features.countries import load_country_table
 from features.offline import compute_features
 from features.online import VelocityState
 from features.redis_wire import RedisWire
@@ -26,19 +27,21 @@ from stream.publish import Publisher
 _log = logging.getLogger(__name__)
 
 
-@dataclass
-class Running:
-    """Whether work in progress may go on; asked from the work thread."""
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A pipeline, and what was loaded for it."""
 
-    app: WorkerApp
-
-    def __call__(self) -> bool:
-        consumer = self.app._consumer  # the property would create one
-        return not self.app.should_stop and (consumer is None or consumer.flow_active)
+    pipeline: Pipeline
+    metrics: WorkerMetrics
+    topics: Topics
 
 
-def build_worker(settings: Settings) -> WorkerApp:
-    """A Faust app that is ready to run.
+def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
+    """Everything between decoded records and confirmed outcomes, checked and warmed up.
+
+    Args:
+        settings: of the worker.
+        keep_going: asked from the work thread whether a batch in work may go on.
 
     Raises:
         ModelError: no usable champion.
@@ -58,8 +61,6 @@ def build_worker(settings: Settings) -> WorkerApp:
 
     metrics = WorkerMetrics(settings.profile)
     metrics.model_info.labels(meta.name, meta.version, "champion").set(1)
-    app = create_app(settings, metrics)
-    keep_going = Running(app)
     pipeline = Pipeline(
         profile=settings.profile,
         topics=topics,
@@ -71,12 +72,32 @@ def build_worker(settings: Settings) -> WorkerApp:
         metrics=metrics,
         keep_going=keep_going,
     )
-    add_agent(app, pipeline, topics)
     _log.info(
         "worker ready: profile %s, namespace %s, model %s %s, review at %.4f, block at %.4f",
-        settings.profile, settings.namespace, meta.name, meta.version,
-        decisions.review, decisions.block,
-    )  # fmt: skip
+        settings.profile,
+        settings.namespace,
+        meta.name,
+        meta.version,
+        decisions.review,
+        decisions.block,
+    )
+    return Parts(pipeline, metrics, topics)
+
+
+def build_worker(settings: Settings) -> WorkerApp:
+    """A Faust app that is ready to run; raises as ``build_pipeline``."""
+    app: WorkerApp | None = None
+
+    def keep_going() -> bool:
+        """Whether work in progress may go on."""
+        if app is None:
+            return True
+        consumer = app._consumer  # the property would create one
+        return not app.should_stop and (consumer is None or consumer.flow_active)
+
+    parts = build_pipeline(settings, keep_going)
+    app = create_app(settings, parts.metrics)
+    add_agent(app, parts.pipeline, parts.topics)
     return app
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from features.batch import EventBatch, order_keys
-from features.kernel import ABSENT, Quantity
 from features.declared import WINDOWS
+from features.kernel import ABSENT, Quantity
 from tests.features.oracle import Event
 
 START = 1_700_000_000_000
@@ -35,6 +35,7 @@ def ecommerce_batches(draw: st.DrawFn, max_size: int = 40) -> EventBatch:
             min_size=size, max_size=size, unique=True,
         )
     )  # fmt: skip
+
     def few(letters: str) -> list[str]:
         return [draw(st.sampled_from(letters)) for _ in range(size)]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from features.countries import CountryTable, load_country_table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.batch import EventBatch
 from features.compaction import COMPACT_ABOVE, compacted
-from features.countries import CountryTable, load_country_table
 from features.declared import CAP, HORIZON_MS, SLACK
 from features.entry import ENTRY_BYTES, pack_entries
 from features.offline import compute_features, country_codes
@@ -198,7 +198,7 @@ def test_hot_entity_stays_bounded_and_exact(
     np.testing.assert_array_equal(found["device"], offline["device"])
     log = wire.execute([(b"GET", state.key("device", "hot"))])[0]
     assert len(log) <= (COMPACT_ABOVE + 200) * ENTRY_BYTES
-    assert 0 < wire.execute([(b"PTTL", state.key("device", "hot"))])[0]
+    assert wire.execute([(b"PTTL", state.key("device", "hot"))])[0] > 0
 
 
 def test_compaction_keeps_order_of_arrival_and_drops_repeats_and_the_too_old() -> None:

@@ -1,0 +1,62 @@
+"""The ``fraudstream`` command: assembles the commands and turns errors into one line.
+
+Exit codes: 0 ok, 1 failed, 2 wrong use, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from cli import models, stack
+from cli.alerts import alerts
+from cli.data_check import check
+from cli.data_sample import sample
+from cli.demo import demo
+from cli.doctor import doctor
+from cli.replay import replay
+from cli.train import train
+from cli.worker import worker
+from core.errors import FraudstreamError
+from core.logs import set_up_logging
+from core.settings import load_settings
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="fraudstream",
+    help="Real-time fraud scoring on Kafka: exact velocity features in Redis, an ONNX model, "
+    "alerts out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+data = typer.Typer(help="Historical CSV files: check them, make samples.", no_args_is_help=True)
+data.command("check")(check)
+data.command("sample")(sample)
+
+app.add_typer(stack.app, name="stack")
+app.add_typer(data, name="data")
+app.add_typer(models.app, name="models")
+for command in (doctor, demo, train, replay, worker, alerts):
+    app.command(command.__name__)(command)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        set_up_logging(load_settings())
+        app()
+    except FraudstreamError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - this is the command line
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe went away: nobody is left to tell
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

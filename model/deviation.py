@@ -1,0 +1,143 @@
+"""Reasons of an alert without asking the model: the features farthest from what is usual.
+
+The distance is a robust z score: for numbers (value − median) / scale on honest training events;
+for a category, and for a value that is unknown, the z at which a normal density has fallen from its
+peak as far as this value's share has from that of the most common one, √(2·ln(mode / share)).
+Features that say the same of several windows (``device_count_1h``, ``…_24h``) give one reason, that
+of the window with the largest distance, the shortest among equals.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import ModelError
+from features.declared import Feature, declared_features
+from model.registry import ModelVersion
+from model.wording import describe
+
+CODE = "deviation"
+#: More than this many reasons are not read.
+TOP = 3
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why an event stands out.
+
+    Attributes:
+        code: how the reason was found.
+        feature: the feature it speaks of.
+        value: the feature's value, None where unknown.
+        contribution: distance from what is usual, in standard deviations, with its sign.
+        text: the same for people.
+    """
+
+    code: str
+    feature: str
+    value: float | None
+    contribution: float
+    text: str
+
+
+class DeviationReasons:
+    """Explains events by their distance from the version's training reference.
+
+    Args:
+        version: the model version whose reference is used.
+
+    Raises:
+        ModelError: the version's features are not those this program declares.
+    """
+
+    def __init__(self, version: ModelVersion) -> None:
+        meta = version.metadata
+        self._features = declared_features(meta.profile)
+        names = tuple(feature.name for feature in self._features)
+        if names != tuple(one.name for one in meta.reference):
+            raise ModelError(
+                f"{meta.profile} model {meta.version} was made for other features than this "
+                f"program's: train one with `fraudstream train CSV --profile {meta.profile}`"
+            )
+        reference = meta.reference
+        self._typical = [one.median for one in reference]
+        self._median = np.array([0.0 if one.median is None else one.median for one in reference])
+        self._scale = np.array([one.scale for one in reference])
+        self._unknown_z = np.array([_surprise(one.unknown_share) for one in reference])
+        self._tables = {
+            column: np.array([_rarity(share, one.shares) for share in one.shares])
+            for column, one in enumerate(reference)
+            if one.shares
+        }
+        self._never_known = {
+            column: _surprise(1.0 - one.unknown_share)
+            for column, one in enumerate(reference)
+            if one.median is None
+        }
+        self._groups = _groups(self._features)
+
+    def explain(self, matrix: NDArray[np.float32]) -> list[list[Reason]]:
+        """Up to ``TOP`` reasons for each row, the farthest first.
+
+        Args:
+            matrix: float32 of shape (k, features) in model order, NaN where unknown.
+
+        Returns:
+            k lists; a row in which nothing deviates has an empty one.
+        """
+        distance = self._distances(matrix)
+        best = np.column_stack(
+            [group[np.abs(distance[:, group]).argmax(axis=1)] for group in self._groups]
+        )
+        size = -np.abs(np.take_along_axis(distance, best, axis=1))
+        order = np.argsort(size, axis=1, kind="stable")[:, :TOP]
+        columns = np.take_along_axis(best, order, axis=1)
+        found = np.take_along_axis(distance, columns, axis=1).tolist()
+        return [
+            [
+                self._reason(column, matrix[row, column], z)
+                for column, z in zip(columns[row].tolist(), found[row], strict=True)
+                if z != 0
+            ]
+            for row in range(len(matrix))
+        ]
+
+    def _distances(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        unknown = np.isnan(matrix)
+        distance = (matrix - self._median) / self._scale
+        for column, table in self._tables.items():
+            codes = np.nan_to_num(matrix[:, column]).astype(np.intp)
+            distance[:, column] = table[codes]
+        for column, z in self._never_known.items():
+            distance[:, column] = z
+        rows, columns = np.nonzero(unknown)
+        distance[rows, columns] = self._unknown_z[columns]
+        return distance
+
+    def _reason(self, column: int, raw: np.float32, z: float) -> Reason:
+        feature = self._features[column]
+        # The shortest decimal that reads back as the same float32, as feature values are published.
+        value = None if np.isnan(raw) else float(str(raw))
+        text = describe(feature, value, self._typical[column])
+        return Reason(CODE, feature.name, value, round(z, 4), text)
+
+
+def _groups(features: tuple[Feature, ...]) -> list[NDArray[np.intp]]:
+    """Columns that say the same of several windows, in the order of the declared list."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for column, feature in enumerate(features):
+        key = (feature.entity, feature.kind) if feature.window else ("", feature.name)
+        groups.setdefault(key, []).append(column)
+    return [np.array(group, np.intp) for group in groups.values()]
+
+
+def _surprise(share: float) -> float:
+    """z of something with this share, against its opposite; 0 where it is the usual case."""
+    return math.sqrt(2.0 * math.log((1.0 - share) / share)) if share < 0.5 else 0.0
+
+
+def _rarity(share: float, shares: tuple[float, ...]) -> float:
+    return math.sqrt(2.0 * math.log(max(shares) / share))
