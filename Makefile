@@ -6,7 +6,7 @@ VENV := .venv
 DEMO_STARTED := $(shell date +%s)
 BIN := $(VENV)/bin
 # Lock files are complete; --no-deps keeps pip from adding what the lock leaves out on purpose.
-PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-compile
 
 .PHONY: help demo test bench lint format locks docs clean
 

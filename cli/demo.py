@@ -1,6 +1,6 @@
 """``fraudstream demo``: the whole path on one machine, ending with what came of it.
 
-1. Start the local stack, unless FRAUDSTREAM_KAFKA and FRAUDSTREAM_REDIS name existing servers.
+1. Start the local stack, less the servers that FRAUDSTREAM_KAFKA or FRAUDSTREAM_REDIS name.
 2. Make a synthetic sample; train on the first 60 % of its time (once; the model is kept).
 3. Start a worker in a namespace of the demo's own.
 4. Replay the unseen rest: first at full speed, then 20 s at 500 events/s.
@@ -112,12 +112,9 @@ def _servers(stack: ExitStack, console: Console, folder: Path) -> Settings:
         "namespace": f"demo-{os.getpid():x}-{int(time.time()):x}",
         "models": folder / "models",
     }
-    if "FRAUDSTREAM_KAFKA" in os.environ and "FRAUDSTREAM_REDIS" in os.environ:
-        console.print("using the Kafka and Redis of the environment")
-        return load_settings(**own)
     from stack.local import LocalStack
 
-    local = LocalStack()
+    local = LocalStack.configured()
     addresses = local.up(console.print)
     if addresses.started:
         stack.callback(local.down)

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import typer
 from features.csv_source import CsvData, read_transactions
+from features.csv_source.report import CsvReport
 from rich.console import Console
 from rich.table import Table
 
@@ -132,6 +133,7 @@ def replay(
     KafkaAdmin(settings).partitions()  # before the file is read, which may take a while
 
     data = read_transactions(csv, settings.profile, tz=tz, date_order=date_order, rejects=rejects)
+    _tell(data.report)
     plan = make_plan(
         data.batch,
         data.label,
@@ -177,6 +179,17 @@ def _pace(rate: float | None, speed: str | None) -> Pace:
     if rate is not None:
         return ByRate(rate)
     return Unpaced() if speed is None else BySpeed(speed_factor(speed))
+
+
+def _tell(report: CsvReport) -> None:
+    """What reading found that the user should know."""
+    for warning in report.warnings:
+        say(f"warning: {warning}")
+    for reject in report.first_rejects:
+        where = f"line {reject.line}" + (f", {reject.field}" if reject.field else "")
+        say(f"rejected: {where}: {reject.reason}")
+    if report.rejected > len(report.first_rejects):
+        say(f"rejected: {report.rejected:,} lines in all; --rejects FILE lists them")
 
 
 def _now_ms() -> int:

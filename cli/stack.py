@@ -1,4 +1,4 @@
-"""``fraudstream stack up|down|status``: the local servers."""
+"""``fraudstream stack up|down|status``: the servers of this checkout, without Docker."""
 
 from __future__ import annotations
 
@@ -10,66 +10,83 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from stack.local import LocalStack
+from stack.local import LocalStack, ServiceStatus
 
 app = typer.Typer(
     help="Kafka, Redis and (where installed) Prometheus on this machine.", no_args_is_help=True
 )
 _Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+_COLOURS = {"up": "green", "starting": "yellow", "down": "red"}
 
 
 @app.command()
 def up(as_json: _Json = False) -> None:
-    """Start the servers that do not run yet, and write their addresses to .stack/env.
+    """Start the servers that do not run yet; write their addresses to .stack/env.
+
+    FRAUDSTREAM_KAFKA or FRAUDSTREAM_REDIS, if set, name servers that exist: then none is started
+    in their place.
 
     Example:
 
         fraudstream stack up
     """
-    addresses = LocalStack().up(Console(stderr=True, highlight=False).print)
+    stack = LocalStack.configured()
+    addresses = stack.up(_progress)
     if as_json:
         typer.echo(json.dumps(asdict(addresses)))
-        return
-    typer.echo(f"Kafka {addresses.kafka}   Redis {addresses.redis}", nl=False)
-    typer.echo(f"   Prometheus {addresses.prometheus}" if addresses.prometheus else "")
+    else:
+        _show(stack.status())
 
 
 @app.command()
 def down(
-    wipe: Annotated[bool, typer.Option("--wipe", help="Delete data and logs too.")] = False,
+    wipe: Annotated[bool, typer.Option("--wipe", help="Delete their data and logs too.")] = False,
     as_json: _Json = False,
 ) -> None:
-    """Stop the servers.
+    """Stop the servers; none is left behind.
 
     Example:
 
         fraudstream stack down --wipe
     """
-    stopped = LocalStack().down(wipe=wipe)
+    said: list[str] = []
+    LocalStack().down(wipe=wipe, report=said.append if as_json else _progress)
     if as_json:
-        typer.echo(json.dumps({"stopped": stopped, "wiped": wipe}))
-        return
-    typer.echo(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
+        typer.echo(json.dumps({"done": said}))
 
 
 @app.command()
 def status(as_json: _Json = False) -> None:
-    """Show the servers; exit 1 when one is down.
+    """Show the servers; exit 1 if one of them is down.
 
     Example:
 
         fraudstream stack status --json
     """
-    found = LocalStack().status()
+    found = LocalStack.configured().status()
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in found], indent=2))
+        typer.echo(json.dumps([asdict(one) for one in found], default=str))
     else:
-        table = Table()
-        for title in ("server", "state", "address", "pid", "log"):
-            table.add_column(title)
-        for one in found:
-            state = "up" if one.healthy else "not answering" if one.running else "down"
-            table.add_row(one.name, state, one.address, str(one.pid or ""), one.log)
-        Console().print(table)
-    if not all(one.healthy for one in found):
+        _show(found)
+    if not all(one.ok for one in found):
         raise typer.Exit(1)
+
+
+def _progress(line: str) -> None:
+    Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(line)
+
+
+def _show(found: list[ServiceStatus]) -> None:
+    table = Table()
+    for title in ("server", "state", "address", "pid", "log"):
+        table.add_column(title, overflow="fold")
+    for one in found:
+        colour = _COLOURS.get(one.state, "dim")
+        table.add_row(
+            one.name,
+            f"[{colour}]{one.state}[/]",
+            one.address or one.detail,
+            str(one.pid or ""),
+            str(one.log or ""),
+        )
+    Console().print(table)

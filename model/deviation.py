@@ -107,7 +107,7 @@ class DeviationReasons:
 
     def _distances(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         unknown = np.isnan(matrix)
-        distance = (matrix - self._median) / self._scale
+        distance: NDArray[np.float64] = (matrix - self._median) / self._scale
         for column, table in self._tables.items():
             codes = np.nan_to_num(matrix[:, column]).astype(np.intp)
             distance[:, column] = table[codes]

@@ -45,9 +45,7 @@ def _reference(
     if feature.categories:
         counts = np.bincount(known.astype(np.intp), minlength=len(feature.categories)) + 0.5
         shares = tuple((counts / counts.sum()).tolist())
-        return FeatureReference(
-            feature.name, float(counts.argmax()), 1.0, unknown_share, shares
-        )
+        return FeatureReference(feature.name, float(counts.argmax()), 1.0, unknown_share, shares)
     if not len(known):
         return FeatureReference(feature.name, None, 1.0, unknown_share)
     floor = 0.0

@@ -34,7 +34,8 @@ class Scorer:
         if width != len(version.metadata.feature_names):
             raise ModelError(
                 f"{version.path}: the graph takes {width} features, its metadata names "
-                f"{len(version.metadata.feature_names)}: train it again with `fraudstream train CSV`"
+                f"{len(version.metadata.feature_names)}: train it again with "
+                "`fraudstream train CSV`"
             )
 
     def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -57,10 +58,11 @@ class Scorer:
         meta = self.version.metadata
         if meta.feature_hash != feature_hash:
             raise ModelError(
-                f"{meta.profile} model {meta.version} was made for features {meta.feature_hash[:12]}…"
-                f", this program computes {feature_hash[:12]}… (other declared features or another IP "
-                f"table, its was {meta.ip_table[:12]}…): train one with `fraudstream train CSV "
-                f"--profile {meta.profile}`, or set FRAUDSTREAM_IP_TABLE as it was for training"
+                f"{meta.profile} model {meta.version} was made for features "
+                f"{meta.feature_hash[:12]}…, this program computes {feature_hash[:12]}… (other "
+                f"declared features, or another IP table than its {meta.ip_table[:12]}…): train "
+                f"one with `fraudstream train CSV --profile {meta.profile}`, or set "
+                "FRAUDSTREAM_IP_TABLE as it was for training"
             )
 
 

@@ -1,211 +1,187 @@
-"""Kafka, Redis and, where installed, Prometheus on this machine, without Docker and without root.
+"""Kafka, Redis and (where installed) Prometheus of one checkout, as child processes.
 
-Promises: ``up`` returns when every server answers in its own protocol; calling it again changes
-nothing; ``down`` leaves no process behind; a server that does not start is named with its log.
+Promise: after ``up`` returns, every server answers in its own protocol, at the addresses in
+``<root>/env``; after ``down`` returns, no process of the stack is left. Doing either twice is
+harmless, and two at the same time wait for each other.
 
-Everything lies under one folder: ``data/``, ``logs/``, ``run/`` (process records), ``ports.json``
-and ``env``, which ``core.settings`` reads.
+How ``up`` works:
+
+1. Take the lock of the folder.
+2. For each server: if the process on record lives, keep it; else choose a port, write its
+   settings, start it, and record pid, moment of creation and port at once.
+3. Wait until each one answers, and is the one that works in this folder. One that ends instead is
+   started on another port if it lost its port to somebody, else the end of its log is shown.
+4. Write the addresses. If anything failed, what this call started is stopped again.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
 import shutil
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import StackError
-from core.settings import STACK_DIR
-from stack.artefacts import Fetched, fetch
-from stack.process import Child
-from stack.services import Kafka, Prometheus, Redis, Service, free_port, port_is_free
+from core.settings import STACK_DIR, Settings
+from stack.guard import exclusive
+from stack.kafka import Kafka, fetch
+from stack.member import Member, ServiceStatus
+from stack.prometheus import Prometheus, is_installed
+from stack.redis_server import RedisServer
+from stack.service import Report
 
-Report = Callable[[str], None]
-_CONTROLLER_PORT = 9093
-_POLL_S = 0.1
-
-
-def _silent(_: str) -> None:
-    return None
+__all__ = ["Addresses", "LocalStack", "ServiceStatus", "fetch"]
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the servers are; ``started`` says whether this call started any."""
+    """Where the servers of a stack are."""
 
-    kafka: str
-    redis: str
-    prometheus: str | None
-    started: bool
+    kafka: str  #: bootstrap servers
+    redis: str  #: URL
+    prometheus: str | None  #: URL; None where it is not installed or not wanted
+    started: bool  #: whether this call started anything
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceStatus:
-    """One server: whether its process lives, whether it answers, where it is."""
-
-    name: str
-    running: bool
-    healthy: bool
-    address: str
-    pid: int | None
-    log: str
+def _silent(_: str) -> None:
+    """Tell nobody."""
 
 
 class LocalStack:
-    """The servers of one folder.
+    """The servers that live in one folder.
 
     Args:
-        root: the folder. Only the default one tries the usual ports; others take free ones.
-        prometheus: start Prometheus too, where it is installed.
+        root: the folder, relative to the working directory or absolute. In the default one the
+            usual ports are taken where free; in any other one free ports of no significance.
+        prometheus: whether to run Prometheus where it is installed.
+        kafka: bootstrap servers of a broker that somebody else runs; then none is started here.
+        redis: URL of a Redis that somebody else runs; then none is started here.
     """
 
-    def __init__(self, root: Path = STACK_DIR, *, prometheus: bool = True) -> None:
-        self.root = root
+    def __init__(
+        self,
+        root: Path = STACK_DIR,
+        *,
+        prometheus: bool = True,
+        kafka: str | None = None,
+        redis: str | None = None,
+    ) -> None:
+        self.root = root.resolve()
         self._usual_ports = root == STACK_DIR
-        self._with_prometheus = prometheus and shutil.which("prometheus") is not None
-        self._prometheus_wanted = prometheus
+        self._external = {"kafka": kafka, "redis": redis}
+        self._prometheus = prometheus
+        self._env = self.root / "env"
 
-    def fetch(self, report: Report = _silent) -> Fetched:
-        """Download what is missing; see ``stack.artefacts.fetch``."""
-        return fetch(report)
+    @classmethod
+    def configured(cls, root: Path = STACK_DIR) -> LocalStack:
+        """The stack as the user's settings want it.
+
+        ``FRAUDSTREAM_KAFKA`` and ``FRAUDSTREAM_REDIS`` in the environment or in ``.env`` mean
+        servers that exist already.
+        """
+        # Everything but .stack/env, which says what this stack itself did last time.
+        given = Settings(_env_file=".env")  # type: ignore[call-arg]
+        said = given.model_fields_set
+        return cls(
+            root,
+            kafka=given.kafka if "kafka" in said else None,
+            redis=given.redis.get_secret_value() if "redis" in said else None,
+        )
 
     def up(self, report: Report = _silent) -> Addresses:
-        """Start what does not run yet.
-
-        Raises:
-            StackError: an artefact is missing, or a server does not start.
-        """
-        self.root.mkdir(parents=True, exist_ok=True)
-        with self._locked():
-            services = self._services(self.fetch(report).jars)
-            if self._prometheus_wanted and not self._with_prometheus:
-                report("Prometheus is not installed: going on without (optional)")
-            todo = [one for one in services if one.child.find() is None]
-            for service in todo:
-                service.launch()
-            try:
-                self._await(services)
-            except StackError:
-                for service in todo:
-                    service.child.stop()
-                raise
-            kafka, redis = services[0].address, services[1].address
-            prometheus = services[2].address if len(services) > 2 else None
-            lines = [f"FRAUDSTREAM_KAFKA={kafka}", f"FRAUDSTREAM_REDIS={redis}"]
-            if prometheus:
-                lines.append(f"# Prometheus: {prometheus}")
-            (self.root / "env").write_text("\n".join(lines) + "\n")
-            for service in todo:
-                report(f"{service.name} is up at {service.address}")
-            return Addresses(kafka, redis, prometheus, started=bool(todo))
-
-    def down(self, *, wipe: bool = False) -> list[str]:
-        """Stop everything; returns the names of what was running.
+        """Start what does not run and wait until everything answers.
 
         Args:
-            wipe: also delete data and logs.
+            report: called with one line at each step worth telling.
+
+        Raises:
+            StackError: something cannot be fetched, started or reached; nothing that this call
+                started is left then.
         """
-        if not self.root.is_dir():
-            return []
-        with self._locked():
-            names = (Prometheus.name, Kafka.name, Redis.name)
-            stopped = [name for name in names if Child(name, self.root).stop()]
-            (self.root / "env").unlink(missing_ok=True)
+        with self._exclusively(report):
+            started: list[Member] = []
+            try:
+                members = self._members()
+                for member in members:
+                    if member.running() is None:
+                        started.append(member)
+                        usual = (member.service.usual_port,) if self._usual_ports else ()
+                        member.start(usual, report)
+                found = {member.name: member.wait(report) for member in members}
+            except BaseException:  # an interrupt, too, must not leave half a stack
+                for member in started:
+                    member.stop(member.service.stop_grace)
+                raise
+            for name, address in found.items():
+                fresh = any(member.name == name for member in started)
+                report(f"{name} {'started' if fresh else 'runs'} at {address}")
+            if started and self._prometheus and not is_installed():
+                report("prometheus is not installed: metrics are served, but nobody records them")
+            self._write_env(found)
+            return Addresses(
+                kafka=self._external["kafka"] or found["kafka"],
+                redis=self._external["redis"] or found["redis"],
+                prometheus=found.get("prometheus"),
+                started=bool(started),
+            )
+
+    def down(self, *, wipe: bool = False, report: Report = _silent) -> None:
+        """Stop every server of this folder.
+
+        Args:
+            wipe: delete data and logs as well.
+            report: called with one line per step worth telling.
+
+        Raises:
+            StackError: a process does not end.
+        """
+        if not self.root.exists():
+            return
+        with self._exclusively(report):
+            members = self._everyone()
+            for member in members:
+                # Data that is to be deleted need not be put in order first.
+                if member.stop(grace=0 if wipe else member.service.stop_grace):
+                    report(f"{member.name} stopped")
+            self._env.unlink(missing_ok=True)
             if wipe:
-                for folder in ("data", "logs", "run"):
-                    shutil.rmtree(self.root / folder, ignore_errors=True)
-                (self.root / "ports.json").unlink(missing_ok=True)
-        return stopped
+                for name in (*(member.name for member in members), "logs", "run"):
+                    shutil.rmtree(self.root / name, ignore_errors=True)
+                report(f"data and logs in {self.root} deleted")
 
     def status(self) -> list[ServiceStatus]:
-        """How each server is, without changing anything."""
-        found = []
-        for service in self._known_services():
-            process = service.child.find()
-            found.append(
-                ServiceStatus(
-                    service.name,
-                    process is not None,
-                    process is not None and service.healthy(),
-                    service.address,
-                    None if process is None else process.pid,
-                    str(service.child.log),
-                )
-            )
-        return found
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """One ``up`` or ``down`` at a time."""
-        with (self.root / "lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-
-    def _known_services(self) -> list[Service]:
-        ports = self._read_ports()
-        services: list[Service] = [
-            Kafka(self.root, ports.get("kafka", Kafka.usual_port), ports.get("controller", 0), []),
-            Redis(self.root, ports.get("redis", Redis.usual_port)),
+        """How each server is doing now; asks each one that has a process."""
+        rows = [
+            ServiceStatus(name, "external", detail=f"set by FRAUDSTREAM_{name.upper()}")
+            for name, address in self._external.items()
+            if address
         ]
-        if self._with_prometheus:
-            services.append(Prometheus(self.root, ports.get("prometheus", Prometheus.usual_port)))
-        return services
+        rows += [member.status() for member in self._members()]
+        if self._prometheus and not is_installed():
+            rows.append(ServiceStatus("prometheus", "absent", detail="not installed (optional)"))
+        return rows
 
-    def _services(self, jars: list[Path]) -> list[Service]:
-        ports = self._choose_ports()
-        services: list[Service] = [
-            Kafka(self.root, ports["kafka"], ports["controller"], jars),
-            Redis(self.root, ports["redis"]),
-        ]
-        if self._with_prometheus:
-            services.append(Prometheus(self.root, ports["prometheus"]))
-        return services
+    def _everyone(self) -> list[Member]:
+        # Kafka first: it takes longest to start, and may need a download that fails.
+        return [Member(service, self.root) for service in (Kafka(), RedisServer(), Prometheus())]
 
-    def _read_ports(self) -> dict[str, int]:
-        try:
-            ports: dict[str, int] = json.loads((self.root / "ports.json").read_text())
-        except (OSError, ValueError):
-            return {}
-        return ports
+    def _members(self) -> list[Member]:
+        """Those that this stack is to run."""
+        unwanted = {name for name, address in self._external.items() if address}
+        if not self._prometheus or not is_installed():
+            unwanted.add("prometheus")
+        return [member for member in self._everyone() if member.name not in unwanted]
 
-    def _choose_ports(self) -> dict[str, int]:
-        """The ports of last time for what runs; the usual ones, or free ones, for the rest."""
-        before = self._read_ports()
-        usual = {
-            Kafka.name: Kafka.usual_port,
-            "controller": _CONTROLLER_PORT,
-            Redis.name: Redis.usual_port,
-            Prometheus.name: Prometheus.usual_port,
-        }
-        chosen: dict[str, int] = {}
-        for name, port in usual.items():
-            owner = Child(Kafka.name if name == "controller" else name, self.root)
-            if name in before and (owner.find() is not None or port_is_free(before[name])):
-                chosen[name] = before[name]
-            elif self._usual_ports and port_is_free(port):
-                chosen[name] = port
-            else:
-                chosen[name] = free_port(set(chosen.values()) | set(usual.values()))
-        (self.root / "ports.json").write_text(json.dumps(chosen))
-        return chosen
+    def _exclusively(self, report: Report) -> AbstractContextManager[None]:
+        return exclusive(
+            self.root / "lock", lambda: report(f"waiting for another command in {self.root} …")
+        )
 
-    @staticmethod
-    def _await(services: list[Service]) -> None:
-        for service in services:
-            deadline = time.monotonic() + service.start_s
-            while not service.healthy():
-                if service.child.find() is None:
-                    raise StackError(
-                        f"{service.name} ended while starting: see {service.child.log}\n"
-                        f"{service.child.tail()}"
-                    )
-                if time.monotonic() > deadline:
-                    raise StackError(
-                        f"{service.name} does not answer at {service.address} after "
-                        f"{service.start_s:.0f} s: see {service.child.log}\n{service.child.tail()}"
-                    )
-                time.sleep(_POLL_S)
+    def _write_env(self, found: dict[str, str]) -> None:
+        lines = ["# Written by `fraudstream stack up`; read by every command; gone after `down`."]
+        served = [name for name in ("kafka", "redis") if name in found]
+        lines += [f"FRAUDSTREAM_{name.upper()}={found[name]}" for name in served]
+        if "prometheus" in found:
+            lines.append(f"# Prometheus: {found['prometheus']}")
+        fresh = self._env.with_suffix(".new")
+        fresh.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        fresh.replace(self._env)

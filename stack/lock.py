@@ -1,79 +1,68 @@
-"""Which Maven artefacts make a Kafka broker, with their digests; and how to resolve them anew.
+"""``python -m stack.lock [GROUP:ARTIFACT:VERSION …]``: write ``kafka.lock.json`` anew.
 
-``python -m stack.lock`` writes ``stack/kafka.lock.json``. Nothing is loaded whose SHA-256 differs
-from the one in that file.
+For those who maintain the local stack; needs ``mvn``. Without arguments the roots of the present
+lock file are resolved again; with arguments these become the roots. Maven checks what it downloads
+against the checksums of the repository; the SHA-256 of that goes into the lock file, and from then
+on nothing else is accepted.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
+import tempfile
 from pathlib import Path
 
-import msgspec
+from core.errors import ConfigError, StackError
+from stack.artefacts import LOCK_FILE, Artefact, FetchError, Lock
+from stack.clients import copy_with_mvn
 
-LOCK_FILE = Path(__file__).with_name("kafka.lock.json")
-
-KAFKA = "4.1.1"
-_ROOTS = (
-    f"org.apache.kafka:kafka_2.13:{KAFKA}",
-    f"org.apache.kafka:kafka-server:{KAFKA}",
-    # Named, because the resolver would otherwise take an older one from a nested bill of materials.
-    f"org.apache.kafka:kafka-clients:{KAFKA}",
-    "org.apache.logging.log4j:log4j-core:2.25.2",
-    "org.apache.logging.log4j:log4j-slf4j-impl:2.25.2",
-)
+_COORDINATE = re.compile(r"[\w.-]+:[\w.-]+:[\w.-]+")
 
 
-class Artefact(msgspec.Struct, frozen=True):
-    """One jar."""
+def resolve(roots: tuple[str, ...]) -> Lock:
+    """Everything that ``roots`` (``group:artifact:version``) need at run time, with digests.
 
-    group: str
-    name: str
-    version: str
-    sha256: str
-    size: int
-
-    def __str__(self) -> str:
-        return f"{self.group}:{self.name}:{self.version}"
-
-
-def read_lock(path: Path = LOCK_FILE) -> list[Artefact]:
-    """The pinned artefacts, in the order of the class path."""
-    return msgspec.json.decode(path.read_bytes(), type=list[Artefact])
-
-
-def sha256(path: Path) -> str:
-    """Hex digest of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    Raises:
+        ConfigError: a root is not a coordinate.
+        StackError: Maven is missing or cannot resolve them.
+    """
+    for root in roots:
+        if not _COORDINATE.fullmatch(root):
+            raise ConfigError(f"{root!r} is not a coordinate: expected group:artifact:version")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        try:
+            copy_with_mvn(roots, folder, deep=True)
+        except FetchError as error:
+            raise StackError(f"cannot resolve {', '.join(roots)}: {error}") from None
+        return Lock(roots, tuple(_artefact(path, folder) for path in sorted(folder.rglob("*.jar"))))
 
 
-def resolve() -> list[Artefact]:
-    """Resolve the roots and everything they need, as of today."""
-    import jgo
-
-    found = []
-    for artifact in jgo.resolve("+".join(_ROOTS)):
-        path = Path(artifact.resolve())
-        found.append(
-            Artefact(
-                artifact.groupId,
-                artifact.artifactId,
-                artifact.version,
-                sha256(path),
-                path.stat().st_size,
-            )
-        )
-    return found
+def _artefact(path: Path, folder: Path) -> Artefact:
+    # Copied in repository layout: org/apache/kafka/kafka-clients/4.3.1/kafka-clients-4.3.1.jar
+    *group, artifact, version, name = path.relative_to(folder).parts
+    if name != f"{artifact}-{version}.jar":
+        raise StackError(f"{name} is not a plain jar of {artifact} {version}: exclude it")
+    content = path.read_bytes()
+    return Artefact(
+        ".".join(group), artifact, version, hashlib.sha256(content).hexdigest(), len(content)
+    )
 
 
-def main() -> None:
-    """Write the lock file."""
-    content = msgspec.json.format(msgspec.json.encode(resolve()), indent=1)
-    LOCK_FILE.write_bytes(content + b"\n")
-    sys.stderr.write(f"wrote {LOCK_FILE.name}\n")
+def main(arguments: list[str]) -> int:
+    """Resolve, write, and say what came out."""
+    try:
+        lock = resolve(tuple(arguments) or Lock.read().roots)
+    except (ConfigError, StackError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
+    lock.write()
+    size = sum(artefact.size for artefact in lock.artefacts)
+    sys.stdout.write(f"{LOCK_FILE}: {len(lock.artefacts)} jars, {size / 1e6:.1f} MB\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -34,8 +34,8 @@ class AddressPool:
         # Not below 1.0.0.0: 0.x.x.x is no address anyone has.
         drawn = rng.integers(1 << 24, 1 << 32, self.size, dtype=np.int64)
         names = [name or "" for name in iptocc.country_code(dotted(drawn))]
-        _, code = np.unique(np.array(names + [""]), return_inverse=True)
-        code = code[:-1]
+        # The empty name sorts first, so that "no country" is 0 even where no address lacks one.
+        code = np.unique(np.array(["", *names]), return_inverse=True)[1][1:]
         order = np.argsort(code, kind="stable")
         self._address = drawn[order]
         self._country = code[order].astype(np.int64)
@@ -49,10 +49,8 @@ class AddressPool:
         return self._country[(words % np.uint64(self.size)).astype(np.int64)]
 
     def in_country(self, country: Ints, words: Words) -> Ints:
-        """An address of the given country for each word."""
-        # A country without candidates (0 in a pool without unmatched addresses) cannot be asked
-        # for by what ``country_of`` returns; max(1) only keeps the division defined.
-        count = np.maximum(self._count[country], 1).astype(np.uint64)
+        """An address of the given country (as ``country_of`` gives them) for each word."""
+        count = self._count[country].astype(np.uint64)
         return self._address[self._start[country] + (words % count).astype(np.int64)]
 
     def anywhere(self, words: Words) -> Ints:

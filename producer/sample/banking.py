@@ -65,9 +65,9 @@ class Bank(Scene[Payments]):
         per_card = min(max(_PER_CARD_AND_DAY * options.span_days, 0.5), 40.0)
         self._cards = max(20, round(options.rows / per_card))
         self.frauds = (
-            Kind(Mechanism.STOLEN_CARD, self._stolen, 0.48, 2, 8),
+            Kind(Mechanism.STOLEN_CARD, self._stolen, 0.50, 2, 8),
             Kind(Mechanism.CLONE_BURST, self._clones, 0.32, 3, 12),
-            Kind(Mechanism.QUIET_FRAUD, self._quiet, 0.20, 1, 3),
+            Kind(Mechanism.QUIET_FRAUD, self._quiet, 0.18, 1, 3),
         )
         self.episodes = (Kind(Mechanism.RETRY, self._retries, 0.003, 2, 4),)
 
@@ -120,7 +120,7 @@ class Bank(Scene[Payments]):
     def _stolen(self, rng: np.random.Generator, episodes: Episodes) -> Payments:
         """One card, several payments within an hour or so: first small, then what it yields."""
         gap = rng.lognormal(np.log(500), 1.0, len(episodes))
-        shift = np.maximum(0.0, rng.normal(1.3, 0.7, len(episodes)))[episodes.of_row]
+        shift = np.maximum(0.0, rng.normal(1.5, 0.6, len(episodes)))[episodes.of_row]
         rows = self._fraud(rng, episodes, gap, shift, Mechanism.STOLEN_CARD)
         probe = (episodes.position == 0) & (rng.random(len(rows)) < 0.5)
         factor = np.where(probe, 0.1, rng.lognormal(0.5, 0.7, len(rows)))
@@ -130,7 +130,7 @@ class Bank(Scene[Payments]):
     def _clones(self, rng: np.random.Generator, episodes: Episodes) -> Payments:
         """A recorded payment is played back, with one card or with several."""
         gap = rng.lognormal(np.log(45), 1.3, len(episodes))
-        shift = np.maximum(0.0, rng.normal(1.0, 0.6, len(episodes)))[episodes.of_row]
+        shift = np.maximum(0.0, rng.normal(1.2, 0.5, len(episodes)))[episodes.of_row]
         rows = self._fraud(rng, episodes, gap, shift, Mechanism.CLONE_BURST)
         first = episodes.first_row[episodes.of_row]
         rows.vector = rows.vector[first]

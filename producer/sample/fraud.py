@@ -16,7 +16,6 @@ from producer.sample.population import BROWSER_SHARES, SEX_SHARES, SOURCE_SHARES
 from producer.sample.rows import Purchases
 
 
-
 def rings(rng: np.random.Generator, people: Population, episodes: Episodes) -> Purchases:
     """Cloned accounts, 4 to 18, on one device and address (or a few), within a minute or slower."""
     count, row = len(episodes), episodes.of_row

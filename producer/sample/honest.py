@@ -106,7 +106,7 @@ def sales_tablets(rng: np.random.Generator, people: Population, episodes: Episod
 def purchases(
     rng: np.random.Generator, people: Population, user: Ints, time: Ints, mechanism: Mechanism
 ) -> Purchases:
-    """One purchase for each (user, time), with a device, a place and a value as people have them."""
+    """One purchase for each (user, time) with a device, place and value as people have them."""
     n = len(user)
     source, browser, sex, age = people.traits(user)
     place = np.searchsorted(np.cumsum(_PLACES)[:-1], rng.random(n), side="right")

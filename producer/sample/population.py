@@ -1,7 +1,8 @@
 """The shop's customers: who they are, what they own, where they are when they buy.
 
-Nobody is stored (but for a counter of accounts opened by others): every property is a function of the seed and the customer's number
-(``hashing.Oracle``), so ten million purchases need no more memory than ten thousand.
+Nobody is stored: every property is a function of the seed and the customer's number
+(``hashing.Oracle``), so ten million purchases need no more memory than ten thousand. The one thing
+counted is how many accounts others (fraudsters, sales tablets) have opened.
 
 - Customers are numbered by sign-up. Two thirds signed up in the two years before the span.
 - Activity is heavy-tailed (``activity``): a few buy every day, most a few times in the span.

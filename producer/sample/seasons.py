@@ -42,7 +42,7 @@ class Curve:
 
     def share_before(self, times: Ints | Floats) -> Floats:
         """Share of all events that lie before each time."""
-        return np.interp(times, self._edges, self._share)
+        return np.asarray(np.interp(times, self._edges, self._share), np.float64)
 
     def time_at(self, share: Floats) -> Ints:
         """Second at which each share of all events has happened."""

@@ -66,7 +66,8 @@ def write_sample(
         os.replace(hidden, path)
     except OSError as error:
         raise DataError(
-            f"cannot write {path}: {error.strerror or error}: free some space or choose another --out"
+            f"cannot write {path}: {error.strerror or error}: "
+            "free some space or choose another --out"
         ) from None
     finally:
         with contextlib.suppress(OSError):
@@ -120,6 +121,6 @@ def _opened(path: Path, *, compressed: bool) -> Iterator[BinaryIO]:
         # No name and no time inside: the same rows are then the same bytes.
         with (
             gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0) as packed,
-            io.BufferedWriter(packed, _BUFFER) as file,  # type: ignore[arg-type]
+            io.BufferedWriter(packed, _BUFFER) as file,
         ):
             yield file

@@ -1,0 +1,156 @@
+"""The evaluation protocol: every split, every metric, every interval, and the model to keep.
+
+Test rows are scored once, by models whose every choice was made inside their training part
+(``model.fitting``). The same data and seed give the same ``evaluation.json``, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import msgspec
+import numpy as np
+
+from model.baselines import baselines
+from model.boosting import predict
+from model.dataset import Dataset
+from model.fitting import FITS, FittedPart, fit_part
+from model.metrics import RESAMPLES, Interval, Outcomes, measure
+from model.splits import Part, Split, splits_of
+
+#: Parts fitted side by side; each fit uses one thread.
+_WORKERS = 2
+
+
+class PartSummary(msgspec.Struct, frozen=True):
+    """Size of one training and test part, and the thresholds chosen inside training."""
+
+    train_rows: int
+    train_fraud: int
+    test_rows: int
+    test_fraud: int
+    review: float
+    block: float
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """Content of ``evaluation.json``.
+
+    Attributes:
+        profile: name of the profile.
+        seed: of the models and the resampling.
+        resamples: bootstrap samples behind each interval.
+        splits: split → metric → figure with interval.
+        baselines: split → baseline → metric → figure with interval.
+        parts: split → its parts.
+        left_out: split → why these data do not allow it.
+    """
+
+    profile: str
+    seed: int
+    resamples: int
+    splits: dict[str, dict[str, Interval]]
+    baselines: dict[str, dict[str, dict[str, Interval]]]
+    parts: dict[str, list[PartSummary]]
+    left_out: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluated:
+    """An evaluation, what it was made from, and the model fitted to all rows."""
+
+    evaluation: Evaluation
+    outcomes: dict[str, Outcomes]
+    final: FittedPart
+
+
+def encode_evaluation(evaluation: Evaluation) -> bytes:
+    """The file's bytes: indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(evaluation), indent=2) + b"\n"
+
+
+def evaluate(
+    data: Dataset,
+    seed: int,
+    progress: Callable[[int, int], None],
+    resamples: int = RESAMPLES,
+) -> Evaluated:
+    """Judge the procedure on every split the data allow, and fit it to all rows.
+
+    Args:
+        data: labelled events.
+        seed: of models and resampling; the folds of ``random`` have the protocol's own.
+        progress: called with (models fitted, models in all) whenever one is done.
+        resamples: bootstrap samples for each interval.
+    """
+    splits, left_out = splits_of(data)
+    everything = np.arange(len(data))
+    jobs = [part.train for split in splits for part in split.parts] + [everything]
+    total, done = FITS * len(jobs), 0
+
+    def tick() -> None:
+        # Two threads may count at once; the figure is for a progress bar.
+        nonlocal done
+        done += 1
+        progress(done, total)
+
+    # The largest parts first, so that both threads end together.
+    order = sorted(range(len(jobs)), key=lambda job: -len(jobs[job]))
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        futures = {
+            job: pool.submit(fit_part, data.matrix[jobs[job]], data.fraud[jobs[job]], seed, tick)
+            for job in order
+        }
+        try:
+            fitted = [futures[job].result() for job in range(len(jobs))]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+    waiting = iter(fitted)
+    parts_of = {split.name: [next(waiting) for _ in split.parts] for split in splits}
+    outcomes = {split.name: _outcomes(data, split, parts_of[split.name]) for split in splits}
+    judge = partial(measure, seed=seed, resamples=resamples)
+    evaluation = Evaluation(
+        profile=data.profile,
+        seed=seed,
+        resamples=resamples,
+        splits={name: judge(one) for name, one in outcomes.items()},
+        baselines={
+            split.name: {name: judge(one) for name, one in baselines(data, split).items()}
+            for split in splits
+        },
+        parts={
+            split.name: [
+                _summary(data, part, one)
+                for part, one in zip(split.parts, parts_of[split.name], strict=True)
+            ]
+            for split in splits
+        },
+        left_out=left_out,
+    )
+    return Evaluated(evaluation, outcomes, final=next(waiting))
+
+
+def _outcomes(data: Dataset, split: Split, fitted: list[FittedPart]) -> Outcomes:
+    scores = [
+        predict(one.booster, data.matrix[part.test])
+        for part, one in zip(split.parts, fitted, strict=True)
+    ]
+    flagged = [score >= one.thresholds.review for score, one in zip(scores, fitted, strict=True)]
+    rows = np.concatenate([part.test for part in split.parts])
+    return Outcomes(data.fraud[rows], np.concatenate(scores), np.concatenate(flagged))
+
+
+def _summary(data: Dataset, part: Part, fitted: FittedPart) -> PartSummary:
+    return PartSummary(
+        train_rows=len(part.train),
+        train_fraud=int(data.fraud[part.train].sum()),
+        test_rows=len(part.test),
+        test_fraud=int(data.fraud[part.test].sum()),
+        review=fitted.thresholds.review,
+        block=fitted.thresholds.block,
+    )
