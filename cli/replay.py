@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from features.csv_source import CsvData, read_transactions
-from features.csv_source.report import CsvReport
 from rich.console import Console
 from rich.table import Table
 
@@ -27,6 +25,7 @@ from core.errors import BrokerError, ConfigError
 from core.kafka_admin import KafkaAdmin, ensure_topics
 from core.names import PARTITIONS, Topics
 from core.settings import Settings, load_settings
+from features.csv_source import CsvData, CsvReport, read_transactions
 from producer.checkpoint import Checkpoint, checkpoint_path, read_checkpoint, sole_replay
 from producer.encode import iso_time
 from producer.options import duration_ms, moment_ms, speed_factor, zone_named
@@ -189,7 +188,9 @@ def _tell(report: CsvReport) -> None:
         where = f"line {reject.line}" + (f", {reject.field}" if reject.field else "")
         say(f"rejected: {where}: {reject.reason}")
     if report.rejected > len(report.first_rejects):
-        say(f"rejected: {report.rejected:,} lines in all; --rejects FILE lists them")
+        say(f"rejected: {report.rejected:,} lines in all")
+    if report.rejected and report.rejects_file:
+        say(f"rejected lines are in {report.rejects_file}")
 
 
 def _now_ms() -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation
 from typing import TypeVar
 
@@ -23,15 +23,17 @@ from core.messages import COMPONENT_BOUND
 from core.names import RejectCode
 from features import rules_of_fields as rules
 from features.batch import AMOUNT_SCALE, MAX_AMOUNT
+from features.csv_source.findings import Findings, LineCode, Reject, Repair, reject_of
 from features.csv_source.records import Page
-from features.csv_source.report import Findings, LineCode, Reject, Repair, reject_of
 
 V = TypeVar("V")
 
 #: What programs write where there is no value.
 _MISSING = frozenset({"na", "n/a", "nan", "null", "none", "\\n", "<na>"})
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_IP_NUMBER = re.compile(r"([0-9]+)(?:\.[0-9]*)?")
+#: With either decimal sign: the fraction is dropped.
+_IP_NUMBER = re.compile(r"([0-9]+)(?:[.,][0-9]*)?")
+_DECIMAL_COMMA = re.compile(r"[0-9],(?:[0-9]{1,2}|[0-9]{4,})(?![0-9])")
 #: Exact, or an exception: nothing is ever rounded in it.
 _EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
 _UNIT = Decimal(1) / AMOUNT_SCALE
@@ -45,84 +47,85 @@ class Sheet:
 
     Args:
         page: n rows.
+        at: name of a column → its position.
         findings: takes the repairs.
 
     Attributes:
+        line: line at which each row begins.
         refused: row → its reject, the first that was found.
     """
 
-    def __init__(self, page: Page, findings: Findings) -> None:
-        self._page = page
+    def __init__(self, page: Page, at: Mapping[str, int], findings: Findings) -> None:
+        self.line = page.line
         self._findings = findings
-        self._columns: list[tuple[str, ...]] = list(zip(*page.rows, strict=True))
+        columns = list(zip(*page.rows, strict=True)) or [()] * (max(at.values()) + 1)
+        self._texts: dict[str, Sequence[str]] = {name: columns[i] for name, i in at.items()}
         self.refused: dict[int, Reject] = {}
 
     def __len__(self) -> int:
-        return len(self._page.line)
+        return len(self.line)
 
-    def texts(self, column: int) -> Sequence[str]:
-        """The n texts of a column."""
-        return self._columns[column] if self._columns else ()
+    def __contains__(self, field: str) -> bool:
+        return field in self._texts
 
-    def decimal_sign(self, columns: Sequence[int]) -> str:
-        """``,`` where numbers of ``columns`` are written with it, else ``.``.
+    def decimal_sign(self, fields: Iterable[str]) -> str:
+        """``,`` where the numbers of ``fields`` are written with it, else ``.``.
 
-        ``1,234`` alone may be a thousand: another number of digits must have been seen as well.
+        ``1,234`` alone may be a thousand: a comma before some other number of digits is needed.
         """
-        joined = " ".join(" ".join(self.texts(column)) for column in columns)
-        decimal = re.search(r"[0-9],(?:[0-9]{1,2}|[0-9]{4,})(?![0-9])", joined)
-        return "," if decimal and "." not in joined else "."
+        joined = " ".join(" ".join(self._texts[field]) for field in fields)
+        return "," if "." not in joined and _DECIMAL_COMMA.search(joined) else "."
 
-    def with_points(self, column: int) -> None:
-        """Write the numbers of a column with a decimal point instead of a comma."""
-        texts = self.texts(column)
-        self._findings.repaired(Repair.DECIMAL_COMMA, sum("," in text for text in texts))
-        self._columns[column] = tuple(text.replace(",", ".") for text in texts)
+    def with_points(self, fields: Iterable[str]) -> None:
+        """Put a decimal point in the place of a comma in the numbers of ``fields``."""
+        for field in fields:
+            texts = self._texts[field]
+            self._findings.repaired(Repair.DECIMAL_COMMA, sum("," in text for text in texts))
+            self._texts[field] = [text.replace(",", ".") for text in texts]
 
     def refuse(self, row: int, text: str, refusal: RejectedEvent) -> None:
         """Set a row aside, unless it is already."""
         if row not in self.refused:
-            self.refused[row] = reject_of(self._page.line[row], text, refusal)
+            self.refused[row] = reject_of(self.line[row], text, refusal)
 
     def values(
         self,
         field: str,
-        column: int,
         rule: Callable[[str, str], V],
-        missing: V | None,
-        no_value: V,
-        repairs: Callable[[str], Repair | None] | None = None,
+        empty: V,
+        *,
+        required: bool = False,
+        repair_of: Callable[[str], Repair | None] | None = None,
     ) -> list[V]:
-        """The value of each text.
+        """The value of each text of a column; ``empty`` everywhere where there is no such column.
 
         Args:
-            field: name for messages.
-            column: which one.
+            field: name of the column.
             rule: (field, stripped text) → value, or raises ``RejectedEvent``.
-            missing: value where nothing stands; None where something must.
-            no_value: stands in the rows that are set aside.
-            repairs: text → what the rule changed about it.
+            empty: value where nothing stands, and of rows that are set aside.
+            required: nothing must not stand.
+            repair_of: text → what the rule changes about it.
         """
-        texts = self.texts(column)
+        if field not in self._texts:
+            return [empty] * len(self)
+        texts = self._texts[field]
         found: dict[str, V] = {}
         wrong: dict[str, RejectedEvent] = {}
         for text, count in Counter(texts).items():
             plain = text.strip()
+            found[text] = empty
             if not plain or plain.casefold() in _MISSING:
-                if missing is None:
+                if required:
                     wrong[text] = _nothing(field, plain)
-                    found[text] = no_value
-                    continue
-                found[text] = missing
-                self._findings.repaired(Repair.MISSING_MARKER, count if plain else 0)
+                elif plain:
+                    self._findings.repaired(Repair.MISSING_MARKER, count)
                 continue
             try:
                 found[text] = rule(field, plain)
             except RejectedEvent as refusal:
                 wrong[text] = refusal
-                found[text] = no_value
                 continue
-            if repairs is not None and (repair := repairs(plain)) is not None:
+            if repair_of is not None and (repair := repair_of(plain)) is not None:
                 self._findings.repaired(repair, count)
         if wrong:
             for row, text in enumerate(texts):
@@ -130,9 +133,9 @@ class Sheet:
                     self.refuse(row, text, wrong[text])
         return [found[text] for text in texts]
 
-    def components(self, field: str, column: int) -> NDArray[np.float64]:
+    def components(self, field: str) -> NDArray[np.float64]:
         """Numbers that must be there and within bounds, shape (n,)."""
-        texts = self.texts(column)
+        texts = self._texts[field]
         joined = "".join(texts)
         # Python also reads 1_000 and digits of other scripts, which no program writes.
         if joined.isascii() and "_" not in joined:
@@ -143,7 +146,7 @@ class Sheet:
             else:
                 if (np.abs(values) < COMPONENT_BOUND).all():
                     return values
-        return np.array(self.values(field, column, component, None, math.nan), np.float64)
+        return np.array(self.values(field, component, math.nan, required=True), np.float64)
 
 
 def identifier(field: str, text: str) -> str:
@@ -200,12 +203,11 @@ def label(field: str, text: str) -> int:
 
 def ip_address(field: str, text: str) -> str | None:
     """Canonical text of an address; numbers are IPv4, their fraction is dropped."""
-    if _NUMBER.fullmatch(text) is None:
-        return rules.ip_text(field, text)
     if match := _IP_NUMBER.fullmatch(text):
         # Digit by digit: as a float, a long fraction could round the number up.
-        whole = match.group(1)
-        return rules.ip_text(field, int(whole[:_LONGEST_NUMBER]))
+        return rules.ip_text(field, int(match.group(1)[:_LONGEST_NUMBER]))
+    if not is_number(text):
+        return rules.ip_text(field, text)
     value = decimal(field, text)
     if value and (value.adjusted() > 12 or value.normalize().adjusted() < 0 or _rounded(value)):
         raise rules.refused(
@@ -220,9 +222,9 @@ def ip_address(field: str, text: str) -> str | None:
 
 def ip_repair(text: str) -> Repair | None:
     """How the notation of an address differs from the canonical one."""
-    if _NUMBER.fullmatch(text) is None:
-        return None
-    return Repair.IP_INTEGER if text.isdigit() else Repair.IP_FLOAT
+    if text.isdigit():
+        return Repair.IP_INTEGER
+    return Repair.IP_FLOAT if is_number(text) or _IP_NUMBER.fullmatch(text) else None
 
 
 def number(field: str, text: str) -> float:
@@ -255,9 +257,7 @@ def _rounded(value: Decimal) -> bool:
 
 def _nothing(field: str, text: str) -> RejectedEvent:
     what = f"{field}={rules.shown(text)} is no value" if text else f"{field}='' is empty"
-    return RejectedEvent(
-        RejectCode.MISSING_FIELD, f"{what}: every transaction needs it", field
-    )
+    return RejectedEvent(RejectCode.MISSING_FIELD, f"{what}: every transaction needs it", field)
 
 
 def _no_number(field: str, text: str) -> RejectedEvent:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import DataError
+from features.csv_source.findings import Findings
 from features.csv_source.lines import Lines
-from features.csv_source.report import Findings
 from features.profiles import VECTOR
 
 IP_TABLE = "ip_table"
@@ -123,6 +123,12 @@ def first_header(path: Path) -> Header:
     raise no_header(path)
 
 
+def not_transactions(path: Path) -> DataError:
+    """The error for a table of IP ranges in the place of transactions."""
+    table = KINDS[IP_TABLE]
+    return DataError(f"{path} holds no transactions, it is {table.what}: {table.use}")
+
+
 def no_header(path: Path) -> DataError:
     """The error for a file without a single line."""
     return DataError(f"{path} is empty: a CSV file with a header line is needed")
@@ -184,23 +190,19 @@ def _missing(kind: Kind, names: tuple[str, ...]) -> list[str]:
 
 def _nearest(names: tuple[str, ...]) -> Kind:
     """The kind of which the largest share of required columns is there."""
-    return max(
-        KINDS.values(), key=lambda kind: 1 - len(_missing(kind, names)) / len(kind.required)
-    )
+    return max(KINDS.values(), key=lambda kind: 1 - len(_missing(kind, names)) / len(kind.required))
 
 
-def _wrong_file(
-    path: Path, kind: Kind, names: tuple[str, ...], whole: list[Kind]
-) -> DataError:
+def _wrong_file(path: Path, kind: Kind, names: tuple[str, ...], whole: list[Kind]) -> DataError:
     missing = _listed(_missing(kind, names))
-    text = (
-        f"{path} is not {kind.what}: no column {missing}; found {_listed(list(names)) or 'none'}"
-    )
+    text = f"{path} is not {kind.what}: no column {missing}; found {_listed(list(names)) or 'none'}"
     if whole:
         return DataError(f"{text}. It looks like {whole[0].what}: {whole[0].use}")
     return DataError(f"{text}. The first line must hold the column names")
 
 
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(repr(name[:40]) if not name.isidentifier() else name for name in names[:_SHOWN])
+    shown = ", ".join(
+        repr(name[:40]) if not name.isidentifier() else name for name in names[:_SHOWN]
+    )
     return f"{shown}, … ({len(names)} in all)" if len(names) > _SHOWN else shown

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from core.errors import ConfigError, DataError
-from features.csv_source.report import Findings, Repair
+from features.csv_source.findings import Findings, Repair
 
 _BLOCK = 1 << 22
 #: No line of the known kinds of file is anywhere near this long.
@@ -58,9 +58,7 @@ class Lines:
         DataError: while iterating: damaged gzip, or no text.
     """
 
-    def __init__(
-        self, path: Path, findings: Findings, progress: Progress | None = None
-    ) -> None:
+    def __init__(self, path: Path, findings: Findings, progress: Progress | None = None) -> None:
         self.path = path
         self.compressed = False
         self.encoding = "utf-8"

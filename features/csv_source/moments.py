@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from core.errors import ConfigError, DataError
 from core.names import DAY_MS, RejectCode
-from features.csv_source.report import Findings, Repair
+from features.csv_source.findings import Findings, Repair
 from features.rules_of_fields import refused
 from features.rules_of_times import END_TIME_MS, MIN_TIME_MS
 
@@ -280,13 +280,9 @@ def _century(year: int) -> int:
     return year + (1900 if year >= 69 else 2000)
 
 
-def _to_utc(
-    millis: NDArray[np.int64], zone: ZoneInfo, findings: Findings
-) -> NDArray[np.int64]:
+def _to_utc(millis: NDArray[np.int64], zone: ZoneInfo, findings: Findings) -> NDArray[np.int64]:
     """Milliseconds in UTC of local clock readings; of two possible ones the earlier."""
-    seconds, which, counts = np.unique(
-        millis // 1000, return_inverse=True, return_counts=True
-    )
+    seconds, which, counts = np.unique(millis // 1000, return_inverse=True, return_counts=True)
     offsets = np.empty(len(seconds), np.int64)
     for i, second in enumerate(seconds.tolist()):
         try:
@@ -298,4 +294,3 @@ def _to_utc(
         except OverflowError:
             offsets[i] = 0  # beyond the years we accept, and refused for that
     return millis - offsets[which]
-

@@ -17,9 +17,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from features.csv_source.header import Header
+from features.csv_source.findings import Findings, LineCode, Repair
+from features.csv_source.header import Header, no_header, read_header
 from features.csv_source.lines import Lines
-from features.csv_source.report import Findings, LineCode, Repair
 
 #: Lines that one quoted field may run over.
 _QUOTED_LINES = 20
@@ -159,11 +159,38 @@ class Records:
                     line,
                     LineCode.TOO_FEW_FIELDS if few else LineCode.TOO_MANY_FIELDS,
                     f"{len(row)} fields where the header has {self._width}: "
-                    + ("complete the line" if few else "put quotes around fields that hold "
-                       f"{self._header.delimiter!r}"),
+                    + (
+                        "complete the line"
+                        if few
+                        else f"put quotes around fields that hold {self._header.delimiter!r}"
+                    ),
                     value=self._header.delimiter.join(row),
                 )
                 continue
             page.line.append(line)
             page.rows.append(fields)
         return page
+
+
+def open_records(source: Lines, findings: Findings, expected: str | None) -> tuple[Header, Records]:
+    """Understand the header of a file and make ready to read what is below it.
+
+    Raises:
+        DataError: the file is empty or of another kind.
+    """
+    blocks = iter(source)
+    line = 0
+    for block in blocks:
+        for i, text in enumerate(block):
+            line += 1
+            if text.strip():
+                header = read_header(source.path, text, expected)
+                rest = _with_first(block[i + 1 :], blocks)
+                return header, Records(rest, line, header, source, findings)
+            findings.repaired(Repair.BLANK_LINE)
+    raise no_header(source.path)
+
+
+def _with_first(first: list[str], rest: Iterator[list[str]]) -> Iterator[list[str]]:
+    yield first
+    yield from rest

@@ -1,90 +1,21 @@
-"""What reading a CSV file found out: facts, repairs, warnings, and the lines set aside.
-
-Promise: every data line is either accepted or is one ``Reject``, and every change to a value is
-counted under a name in ``repairs``. A data line is a record below the header that is not blank;
-a record whose quoted field holds line ends is one data line, numbered where it begins.
-"""
+"""The outcome of reading one CSV file, and the file of rejected lines."""
 
 from __future__ import annotations
 
 import csv
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-from core.errors import ConfigError, DataError, RejectedEvent
+from core.errors import ConfigError, DataError
+from features.csv_source.findings import Findings, Reject
+from features.csv_source.header import Header
+from features.csv_source.lines import Lines
 from features.rules_of_fields import shown
 
-#: Characters of a rejected value that are kept.
-_KEPT = 500
 #: Rejects that the report itself shows.
 FIRST_REJECTS = 10
-
-
-class LineCode(StrEnum):
-    """Why a line is set aside, beyond what ``core.names.RejectCode`` knows."""
-
-    TOO_FEW_FIELDS = "too_few_fields"
-    TOO_MANY_FIELDS = "too_many_fields"
-    OPEN_QUOTE = "open_quote"
-    BAD_LINE = "bad_line"
-    CUT_LINE = "cut_line"
-    BAD_LABEL = "bad_label"
-    BAD_RANGE = "bad_range"
-    OVERLAP = "overlap"
-    NO_COUNTRY = "no_country"
-
-
-class Repair(StrEnum):
-    """Names under which changes to what stands in the file are counted."""
-
-    BLANK_LINE = "blank_line"  #: skipped
-    NOT_UTF8 = "not_utf8"  #: a line read as Windows-1252
-    EXTRA_EMPTY_FIELDS = "extra_empty_fields"  #: dropped from the end of a line
-    MISSING_MARKER = "missing_marker"  #: NA, NULL … read as no value
-    DECIMAL_COMMA = "decimal_comma"  #: read as a decimal point
-    IP_INTEGER = "ip_integer"  #: written as dotted
-    IP_FLOAT = "ip_float"  #: fraction dropped, written as dotted
-    DATE_MDY = "date_mdy"  #: read month first
-    DATE_DMY = "date_dmy"  #: read day first
-    DATE_WITHOUT_TIME = "date_without_time"  #: read as midnight
-    CLOCK_CHANGE = "clock_change"  #: local time that occurs twice or never; the earlier offset
-    LOWER_BOUND = "lower_bound"  #: rounded by a spreadsheet; previous upper bound + 1
-    BOUND_FLOAT = "bound_float"  #: ``16777216.0`` read as an integer
-    OUT_OF_ORDER = "out_of_order"  #: a range that came after a higher one
-    NO_COUNTRY = "no_country"  #: a range of no country (European Union …), kept as unknown
-
-
-class Reject(NamedTuple):
-    """One line that was set aside.
-
-    Attributes:
-        line: physical line number at which it begins (the header is line 1).
-        field: column at fault, or "" when the line as a whole is.
-        value: what stands there, at most 500 characters.
-        code: stable word (``RejectCode`` or ``LineCode``).
-        reason: why, and what would be right.
-    """
-
-    line: int
-    field: str
-    value: str
-    code: str
-    reason: str
-
-
-def reject_of(line: int, value: str, refusal: RejectedEvent) -> Reject:
-    """The reject for a refusal by one of the rules of fields."""
-    why = refusal.message
-    head, known, rest = why.partition(" ")
-    if refusal.field and head.startswith(f"{refusal.field}="):
-        # The value has a column of its own; its text may hold spaces.
-        prefix = f"{refusal.field}={shown(value)} "
-        why = why.removeprefix(prefix) if why.startswith(prefix) else rest if known else why
-    return Reject(line, refusal.field, value[:_KEPT], refusal.code, why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,22 +74,55 @@ class CsvReport:
         return self.accepted + self.rejected
 
 
-@dataclass(slots=True)
-class Findings:
-    """What is noted while a file is read."""
+def finished_report(
+    source: Lines,
+    header: Header,
+    findings: Findings,
+    accepted: int,
+    rejects_file: Path | None,
+) -> CsvReport:
+    """The report of a file that was read to its end; writes the rejects, if any.
 
-    repairs: Counter[str] = field(default_factory=Counter)
-    warnings: list[str] = field(default_factory=list)
-    rejects: list[Reject] = field(default_factory=list)
+    Args:
+        source: the file's lines, exhausted.
+        header: its header.
+        findings: what was noted.
+        accepted: data lines that were accepted.
+        rejects_file: where to write rejected lines; None writes them nowhere.
 
-    def repaired(self, repair: Repair, count: int = 1) -> None:
-        """Count ``count`` values changed."""
-        if count:
-            self.repairs[repair.value] += count
-
-    def reject(self, line: int, code: str, reason: str, field: str = "", value: str = "") -> None:
-        """Set one line aside."""
-        self.rejects.append(Reject(line, field, value[:_KEPT], code, reason))
+    Raises:
+        DataError: there was no data line, or none that is usable; the rejects cannot be written.
+    """
+    rejects = sorted(findings.rejects, key=lambda reject: reject.line)
+    if rejects_file is not None and rejects:
+        write_rejects(rejects_file, rejects)
+    written = rejects_file if rejects else None
+    if not accepted:
+        raise _nothing_accepted(source.path, rejects, written)
+    warnings = list(findings.warnings)
+    if not source.ended and not source.cut:
+        warnings.append(
+            "the last line has no line end: if the file was cut there, its last value may be short"
+        )
+    return CsvReport(
+        path=source.path,
+        kind=header.kind.name,
+        sha256=source.sha256.hexdigest(),
+        size=source.size,
+        encoding=source.encoding,
+        line_ends=header.line_ends,
+        compressed=source.compressed,
+        delimiter=header.delimiter,
+        accepted=accepted,
+        rejected=len(rejects),
+        repairs=dict(sorted(findings.repairs.items())),
+        reasons=dict(Counter(str(reject.code) for reject in rejects).most_common()),
+        first_rejects=tuple(rejects[:FIRST_REJECTS]),
+        rejects_file=written,
+        warnings=tuple(warnings),
+        columns=tuple(name for name in header.names if name in header.at),
+        ignored=header.ignored,
+    )
 
 
 def default_rejects_path(csv_path: Path) -> Path:
@@ -205,8 +169,11 @@ def write_rejects(path: Path, rejects: Iterable[Reject]) -> None:
         ) from None
 
 
-def nothing_accepted(path: Path, rejects: Sequence[Reject], rejects_file: Path | None) -> DataError:
-    """The error for a file of which no line is usable."""
+def _nothing_accepted(
+    path: Path, rejects: Sequence[Reject], rejects_file: Path | None
+) -> DataError:
+    if not rejects:
+        return DataError(f"{path} has a header and no line below it: there is nothing to read")
     first = rejects[0]
     where = f"; all of them: {rejects_file}" if rejects_file else ""
     name = f" {first.field}={shown(first.value)}" if first.field else ""

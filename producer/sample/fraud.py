@@ -6,6 +6,7 @@ All take the episodes with their starts, and give one row for each event.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from producer.sample import honest
 from producer.sample.episodes import Episodes
@@ -22,7 +23,7 @@ def rings(rng: np.random.Generator, people: Population, episodes: Episodes) -> P
     n = len(row)
     gap = np.array([4.0, 240.0, 5_400.0])[pick((0.50, 0.27, 0.23), rng.random(count))]
     time = episodes.times(rng, gap)
-    # One device for the whole ring or up to four in turn; the same for addresses.
+    # One device for the whole ring or up to six in turn; the same for addresses.
     devices = np.where(rng.random(count) < 0.6, 1, rng.integers(2, 7, count))
     addresses = np.where(rng.random(count) < 0.6, 1, rng.integers(2, 7, count))
     owner = people.draw(rng, episodes.start)
@@ -41,9 +42,18 @@ def rings(rng: np.random.Generator, people: Population, episodes: Episodes) -> P
     lag = np.select([kind == 0, kind == 1], [rng.integers(1, 30, n), minutes], ripened)
     user = people.outsiders(n) + np.arange(n, dtype=np.int64)
     return _rows(
-        rng, people, episodes, Mechanism.RING, time, user, time - 1 - lag.astype(np.int64),
-        value, device, address, cloned=rng.random(count) < 0.6,
-    )  # fmt: skip
+        rng,
+        people,
+        episodes,
+        Mechanism.RING,
+        time=time,
+        user=user,
+        signup=time - 1 - lag.astype(np.int64),
+        value=value,
+        device=device,
+        address=address,
+        cloned=rng.random(count) < 0.6,
+    )
 
 
 def takeovers(rng: np.random.Generator, people: Population, episodes: Episodes) -> Purchases:
@@ -58,10 +68,21 @@ def takeovers(rng: np.random.Generator, people: Population, episodes: Episodes) 
     far = people.pool.anywhere(_fresh(rng, count, 1)[:, 0])
     address = np.where(rng.random(count) < 0.35, near, far)
     value = np.exp(people.spend_level(victim))[row] * rng.lognormal(np.log(2.2), 0.6, n)
-    return _rows(
-        rng, people, episodes, Mechanism.TAKEOVER, time, victim[row], people.signup(victim)[row],
-        value, device[row], address[row],
-    )  # fmt: skip
+    rows = _rows(
+        rng,
+        people,
+        episodes,
+        Mechanism.TAKEOVER,
+        time=time,
+        user=victim[row],
+        signup=people.signup(victim)[row],
+        value=value,
+        device=device[row],
+        address=address[row],
+    )
+    other = pick(BROWSER_SHARES, rng.random(count))
+    rows.browser = np.where(own[row], rows.browser, other[row])
+    return rows
 
 
 def card_testing(rng: np.random.Generator, people: Population, episodes: Episodes) -> Purchases:
@@ -81,13 +102,22 @@ def card_testing(rng: np.random.Generator, people: Population, episodes: Episode
     stolen = rng.random(count) < 0.5
     user = np.where(stolen[row], seeds[row, handful], invented)
     opened = episodes.start - rng.lognormal(np.log(2 * 3_600), 2.0, count).astype(np.int64) - 60
-    signup = np.where(stolen[row], people.signup(seeds.ravel()).reshape(-1, 12)[row, handful],
-                      opened[row] + handful)  # fmt: skip
+    known_since = people.signup(seeds.ravel()).reshape(-1, 12)
+    signup = np.where(stolen[row], known_since[row, handful], opened[row] + handful)
     value = rng.lognormal(0.9, 0.7, n)
     return _rows(
-        rng, people, episodes, Mechanism.CARD_TESTING, time, user, signup, value, device, address,
+        rng,
+        people,
+        episodes,
+        Mechanism.CARD_TESTING,
+        time=time,
+        user=user,
+        signup=signup,
+        value=value,
+        device=device,
+        address=address,
         cloned=(rng.random(count) < 0.5) & ~stolen,
-    )  # fmt: skip
+    )
 
 
 def slow_fraud(rng: np.random.Generator, people: Population, episodes: Episodes) -> Purchases:
@@ -117,17 +147,19 @@ def _rows(
     people: Population,
     episodes: Episodes,
     mechanism: Mechanism,
+    *,
     time: Ints,
     user: Ints,
     signup: Ints,
     value: Floats,
     device: Words,
     address: Ints,
-    cloned: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None,
+    cloned: NDArray[np.bool_] | None = None,
 ) -> Purchases:
     """Rows of these columns; identities are the accounts' own, or one for each cloned episode."""
     n = len(time)
-    source, browser, sex, age = people.traits(user)
+    source, sex, age = people.traits(user)
+    browser = people.browser(user, np.zeros(n, np.int64))
     if cloned is not None:
         count, same = len(episodes), cloned[episodes.of_row]
         one = episodes.of_row

@@ -1,4 +1,4 @@
-"""Honest purchases: the ordinary ones, and four kinds that look like fraud until one looks twice.
+"""Honest purchases: the ordinary ones, and five kinds that look like fraud until one looks twice.
 
 All functions give rows of customers of a ``Population``; times may lie beyond the slice they were
 asked for, never before it.
@@ -72,12 +72,12 @@ def sprees(rng: np.random.Generator, people: Population, episodes: Episodes) -> 
 
 
 def group_purchases(rng: np.random.Generator, people: Population, episodes: Episodes) -> Purchases:
-    """A campus buys tickets: many customers behind one address within minutes, similar values."""
+    """A fair's visitors buy over its network: many customers, one address, minutes, one offer."""
     n = len(episodes.of_row)
     time = episodes.times(rng, 30.0)
     rows = purchases(rng, people, people.draw(rng, time), time, Mechanism.GROUP_PURCHASE)
-    host = people.draw(rng, episodes.start)[episodes.of_row]
-    rows.address = people.shared("office", host)
+    host = people.draw(rng, episodes.start)
+    rows.address = people.shared("office", host)[episodes.of_row]
     price = rng.lognormal(3.4, 0.5, len(episodes))[episodes.of_row]
     same = rng.random(n) < 0.7
     rows.cents = np.where(same, cents(price), rows.cents)
@@ -108,7 +108,7 @@ def purchases(
 ) -> Purchases:
     """One purchase for each (user, time) with a device, place and value as people have them."""
     n = len(user)
-    source, browser, sex, age = people.traits(user)
+    source, sex, age = people.traits(user)
     place = np.searchsorted(np.cumsum(_PLACES)[:-1], rng.random(n), side="right")
     address = people.home(user, time)
     for index, name in ((1, "carrier"), (2, "office")):
@@ -135,7 +135,7 @@ def purchases(
         device=device,
         address=address,
         source=source,
-        browser=browser,
+        browser=people.browser(user, owned),
         sex=sex,
         age=age,
         labelled=clearing_times(rng, time),

@@ -63,7 +63,7 @@ class SampleOptions:
         start: begin of the span, whole seconds UTC; None: 2025-01-01 and 2013-09-01 (from where
             banking ``Time`` counts; an earlier start is refused there).
         seasonality: strength of the daily and weekly cycle, 0 (flat) to 1.
-        chunk_rows: rows formatted and written at a time; changes memory, never the file.
+        chunk_rows: at most so many rows are formatted at a time; changes memory, never the file.
     """
 
     profile: str = "ecommerce"
@@ -73,7 +73,7 @@ class SampleOptions:
     days: float | None = None
     start: datetime | None = None
     seasonality: float = 1.0
-    chunk_rows: int = 131_072
+    chunk_rows: int = 32_768
 
     def __post_init__(self) -> None:
         profile_spec(self.profile)

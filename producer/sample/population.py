@@ -92,16 +92,19 @@ class Population:
         self._next_outsider += count
         return first
 
-    def traits(self, user: Ints) -> tuple[Codes, Codes, Codes, Codes]:
-        """Source, browser, sex and age of each customer."""
+    def traits(self, user: Ints) -> tuple[Codes, Codes, Codes]:
+        """Source, sex and age of each customer."""
         ask = self._oracle
         age = 33.0 + 9.5 * ask.normal(_Topic.AGE, user) + 4.0 * ask.uniform(_Topic.AGE_2, user)
         return (
             pick(SOURCE_SHARES, ask.uniform(_Topic.SOURCE, user)),
-            pick(BROWSER_SHARES, ask.uniform(_Topic.BROWSER, user)),
             pick(SEX_SHARES, ask.uniform(_Topic.SEX, user)),
             np.clip(age, 18, 76).astype(np.int8),
         )
+
+    def browser(self, user: Ints, owned: Ints) -> Codes:
+        """Browser of each customer on the device with that number (0 is the phone)."""
+        return pick(BROWSER_SHARES, self._oracle.uniform(_Topic.BROWSER, user, owned))
 
     def spend_level(self, user: Ints) -> Floats:
         """Natural logarithm of what the customer usually pays, in currency units."""

@@ -50,20 +50,19 @@ def write_sample(
         progress: called with the number of rows written so far.
 
     Raises:
-        ConfigError: the target's folder does not exist, or the target is a folder.
+        ConfigError: the target's folder does not exist, or the target is no plain file.
         DataError: the disk refuses (full, read-only).
     """
-    if path.is_dir():
-        raise ConfigError(
-            f"--out {path} is a folder: name a file, for example {path / 'sample.csv'}"
-        )
-    if not path.parent.is_dir():
-        raise ConfigError(f"--out {path}: the folder {path.parent} does not exist: create it first")
-    hidden = path.with_name(f".{path.name}.part")
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        raise ConfigError(f"--out {path} is a folder or device: name a file, such as sample.csv.gz")
+    if not target.parent.is_dir():
+        raise ConfigError(f"--out {path}: folder {target.parent} does not exist: create it first")
+    hidden = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with _opened(hidden, compressed=path.suffix == ".gz") as file:
+        with _opened(hidden, compressed=target.suffix == ".gz") as file:
             summary = _write(file, options, progress)
-        os.replace(hidden, path)
+        os.replace(hidden, target)
     except OSError as error:
         raise DataError(
             f"cannot write {path}: {error.strerror or error}: "

@@ -1,0 +1,17 @@
+"""Reading historical CSV files, transactions and IP tables, in whatever state of repair."""
+
+from features.csv_source.findings import LineCode, Reject, Repair
+from features.csv_source.header import IP_TABLE, detect_kind
+from features.csv_source.report import CsvReport
+from features.csv_source.transactions import CsvData, read_transactions
+
+__all__ = [
+    "IP_TABLE",
+    "CsvData",
+    "CsvReport",
+    "LineCode",
+    "Reject",
+    "Repair",
+    "detect_kind",
+    "read_transactions",
+]
