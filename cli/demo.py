@@ -35,7 +35,7 @@ from core.names import Topics
 from core.settings import STACK_DIR, Settings, load_settings
 
 TRAIN_SHARE = 0.6
-SAMPLE_ROWS = 100_000
+SAMPLE_ROWS = 60_000
 SAMPLE_SEED = 1
 PACED_RATE = 500
 PACED_SECONDS = 20

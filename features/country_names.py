@@ -22,8 +22,6 @@ _SAME_WORDS = {"st": "saint", "is": "islands"}
 
 #: Spellings that ISO does not have.
 _ALIASES = {
-    "Bahamas": "BS",
-    "Bolivia": "BO",
     "Bonaire": "BQ",
     "Bosnia and Herzegowina": "BA",
     "Brunei": "BN",
@@ -32,25 +30,17 @@ _ALIASES = {
     "Congo Brazzaville": "CG",
     "Congo Kinshasa": "CD",
     "Croatia (local name: Hrvatska)": "HR",
-    "Czech Republic": "CZ",
     "DR Congo": "CD",
-    "East Timor": "TL",
     "Falkland Islands": "FK",
-    "France, Metropolitan": "FR",
-    "Gambia": "GM",
     "Great Britain": "GB",
     "Heard and McDonald Islands": "HM",
     "Holland": "NL",
-    "Iran": "IR",
     "Ivory Coast": "CI",
-    "Laos": "LA",
     "Libyan Arab Jamahiriya": "LY",
     "Macau": "MO",
     "Macedonia": "MK",
     "Macedonia, the former Yugoslav Republic of": "MK",
     "Micronesia": "FM",
-    "Moldova": "MD",
-    "North Korea": "KP",
     "Palestine": "PS",
     "Palestinian Territory": "PS",
     "Palestinian Territory, Occupied": "PS",
@@ -60,41 +50,40 @@ _ALIASES = {
     "Saint Martin": "MF",
     "Sint Maarten": "SX",
     "Slovakia (Slovak Republic)": "SK",
-    "South Korea": "KR",
     "Svalbard and Jan Mayen Islands": "SJ",
     "Swaziland": "SZ",
-    "Syria": "SY",
-    "Taiwan": "TW",
     "Taiwan; Republic of China (ROC)": "TW",
-    "Tanzania": "TZ",
     "Turkey": "TR",
-    "UK": "GB",
-    "United States of America": "US",
-    "USA": "US",
     "Vatican": "VA",
     "Vatican City": "VA",
-    "Venezuela": "VE",
-    "Viet Nam": "VN",
-    "Vietnam": "VN",
     "Wallis and Futuna Islands": "WF",
 }
 #: What tables put where no single country holds the addresses.
 _NO_COUNTRY = (
-    "", "unknown", "none", "zz", "xx", "reserved", "private", "European Union", "eu", "Europe",
-    "ap", "Asia/Pacific Region", "Anonymous Proxy", "a1", "Satellite Provider", "a2",
-    "Other Country", "o1", "Kosovo", "xk",
+    "Anonymous Proxy", "Asia/Pacific Region", "Europe", "European Union", "Kosovo", "Other Country",
+    "Private", "Reserved", "Satellite Provider", "Unknown",
 )  # fmt: skip
+#: Codes in use beside those of ISO 3166-1.
+_OTHER_CODES = {
+    "UK": "GB",
+    **dict.fromkeys(("A1", "A2", "AP", "EU", "O1", "XK", "XX", "ZZ"), UNKNOWN),
+}
 
 
 def country_code(name: str) -> str | None:
-    """The alpha-2 code for a country's name, alpha-2 or alpha-3 code, in any case.
+    """The alpha-2 code for a country's name, alpha-2 or alpha-3 code.
+
+    Names are taken in any case, codes only in capitals or small letters throughout: ``Can`` is
+    not Canada but the rest of a name.
 
     Returns:
         The code; ``unknown`` for what is known to be no single country of ISO 3166-1
         ("European Union", "Anonymous Proxy", "Serbia and Montenegro"); None when the name is not
         known at all.
     """
-    return _codes().get(_key(name))
+    if len(name) in (2, 3) and (name.isupper() or name.islower()):
+        return _codes().get(name.upper())
+    return _names().get(_key(name))
 
 
 @cache
@@ -107,14 +96,21 @@ def country_name(alpha2: str) -> str:
 
 
 @cache
-def _codes() -> dict[frozenset[str], str]:
+def _codes() -> dict[str, str]:
+    three = {country.alpha_3: country.alpha_2 for country in pycountry.countries}
+    two = {country.alpha_2: country.alpha_2 for country in pycountry.countries}
+    return _OTHER_CODES | three | two
+
+
+@cache
+def _names() -> dict[frozenset[str], str]:
     """Words of a name → code; the later of two sources wins."""
     codes = {_key(name): UNKNOWN for name in _NO_COUNTRY}
     for former in pycountry.historic_countries:
         successor = pycountry.countries.get(alpha_2=_successor(former))
         codes[_key(former.name)] = successor.alpha_2 if successor else UNKNOWN
     codes |= {_key(name): code for name, code in _ALIASES.items()}
-    for field in ("official_name", "common_name", "name", "alpha_3", "alpha_2"):
+    for field in ("official_name", "common_name", "name"):
         for country in pycountry.countries:
             if name := getattr(country, field, None):
                 codes[_key(name)] = country.alpha_2

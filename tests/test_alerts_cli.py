@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,12 +16,11 @@ from typer.testing import CliRunner, Result
 
 from cli.alerts import alert_line, alerts
 from core.errors import BrokerError, ConfigError
-from core.kafka_admin import ensure_topics
+from core.kafka_admin import CLIENT_LOG, ensure_topics
 from core.messages import Alert, ModelRef, Origin, Reason
 from core.names import Topics
 from core.settings import Settings
-
-ROOT = Path(__file__).parents[1]
+from tests.producer.csv_files import environment
 
 
 def alert(number: int, **changes: object) -> Alert:
@@ -62,26 +61,27 @@ class Board:
         self.settings = settings
         self.topic = Topics(settings.namespace).alerts
         ensure_topics(settings, [self.topic], 4)
-        self._producer = Producer(settings.confluent_config())
+        self._producer = Producer(settings.confluent_config(), logger=CLIENT_LOG)
 
     def publish(self, *values: Alert | bytes) -> None:
         for value in values:
             raw = value if isinstance(value, bytes) else msgspec.json.encode(value)
             key = value.event_id if isinstance(value, Alert) else "k"
             self._producer.produce(self.topic.name, raw, key)
-            # One at a time: the order of publication is then the order of broker times.
+            # One at a time, each in a millisecond of its own: broker times then tell the order.
             assert self._producer.flush(10) == 0
+            time.sleep(0.002)
+
+
+def point_to(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRAUDSTREAM_KAFKA", settings.kafka)
+    monkeypatch.setenv("FRAUDSTREAM_NAMESPACE", settings.namespace)
 
 
 @pytest.fixture
 def board(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Board:
-    for name, value in environment(settings).items():
-        monkeypatch.setenv(name, value)
+    point_to(settings, monkeypatch)
     return Board(settings)
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    return {"FRAUDSTREAM_KAFKA": settings.kafka, "FRAUDSTREAM_NAMESPACE": settings.namespace}
 
 
 def run(*arguments: str) -> Result:
@@ -162,7 +162,7 @@ def test_reading_leaves_no_consumer_group(board: Board) -> None:
     from confluent_kafka.admin import AdminClient
 
     board.publish(alert(1))
-    client = AdminClient(board.settings.confluent_config())
+    client = AdminClient(board.settings.confluent_config(), logger=CLIENT_LOG)
     before = {group.group_id for group in client.list_consumer_groups().result().valid}
     assert ids(run("--json")) == ids(run("--json")) == ["e1"]
     after = {group.group_id for group in client.list_consumer_groups().result().valid}
@@ -171,8 +171,7 @@ def test_reading_leaves_no_consumer_group(board: Board) -> None:
 
 @pytest.mark.integration
 def test_no_topic_yet_is_no_error(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in environment(settings).items():
-        monkeypatch.setenv(name, value)
+    point_to(settings, monkeypatch)
     result = run()
     assert (result.exit_code, result.stdout) == (0, "")
     assert "no alerts" in result.stderr
@@ -183,7 +182,7 @@ def follower(board: Board, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "cli", "alerts", "--follow", "--json"],
         cwd=tmp_path,
-        env={**os.environ, **environment(board.settings), "PYTHONPATH": str(ROOT)},
+        env=environment(board.settings),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -6,13 +6,13 @@ import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource
 
 from core.errors import BrokerError
-from core.kafka_admin import KafkaAdmin, delete_topics, ensure_topics
+from core.kafka_admin import CLIENT_LOG, KafkaAdmin, delete_topics, ensure_topics
 from core.names import DAY_MS, DLQ_MAX_MESSAGE_BYTES, Topic, Topics
 from core.settings import Settings, load_settings
 
 
 def config_of(settings: Settings, topic: str) -> dict[str, str]:
-    client = AdminClient(settings.confluent_config())
+    client = AdminClient(settings.confluent_config(), logger=CLIENT_LOG)
     (future,) = client.describe_configs([ConfigResource("topic", topic)]).values()
     return {name: entry.value for name, entry in future.result(10).items()}
 
@@ -87,7 +87,7 @@ def test_offsets_since_a_time_are_those_of_the_first_message_after_it(settings: 
 
     topic = Topics(settings.namespace).scores
     ensure_topics(settings, [topic], 2)
-    producer = Producer(settings.confluent_config())
+    producer = Producer(settings.confluent_config(), logger=CLIENT_LOG)
     stored: list[int] = []
     for _ in range(3):
         producer.produce(

@@ -2,6 +2,7 @@
 
 from features.csv_source.findings import LineCode, Reject, Repair
 from features.csv_source.header import IP_TABLE, detect_kind
+from features.csv_source.ip_ranges import IpRange, IpRanges, read_ip_ranges
 from features.csv_source.report import CsvReport
 from features.csv_source.transactions import CsvData, read_transactions
 
@@ -9,9 +10,12 @@ __all__ = [
     "IP_TABLE",
     "CsvData",
     "CsvReport",
+    "IpRange",
+    "IpRanges",
     "LineCode",
     "Reject",
     "Repair",
     "detect_kind",
+    "read_ip_ranges",
     "read_transactions",
 ]

@@ -74,11 +74,8 @@ class Reject(NamedTuple):
 def reject_of(line: int, value: str, refusal: RejectedEvent) -> Reject:
     """The reject for a refusal by one of the rules of fields."""
     why = refusal.message
-    head, known, rest = why.partition(" ")
-    if refusal.field and head.startswith(f"{refusal.field}="):
-        # The value has a column of its own; its text may hold spaces.
-        prefix = f"{refusal.field}={shown(value)} "
-        why = why.removeprefix(prefix) if why.startswith(prefix) else rest if known else why
+    # The value has a column of its own.
+    why = why.removeprefix(f"{refusal.field}={shown(value.strip())} ")
     return Reject(line, refusal.field, value[:_KEPT], refusal.code, why)
 
 
@@ -98,3 +95,7 @@ class Findings:
     def reject(self, line: int, code: str, reason: str, field: str = "", value: str = "") -> None:
         """Set one line aside."""
         self.rejects.append(Reject(line, field, value[:_KEPT], code, reason))
+
+    def reject_event(self, line: int, value: str, refusal: RejectedEvent) -> None:
+        """Set one line aside for what a rule says of one of its values."""
+        self.rejects.append(reject_of(line, value, refusal))
