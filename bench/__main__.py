@@ -21,10 +21,10 @@ from typing import Annotated, Any
 
 import psutil
 import typer
-from features.csv_source import read_transactions
 
 from bench.contenders import CONTENDERS, Bench, Drain
 from core.settings import Settings, load_settings
+from features.csv_source import read_transactions
 from producer.sample import SampleOptions, write_sample
 from stack.local import LocalStack
 

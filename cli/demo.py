@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.demo_outcomes import OutcomeReader, Outcomes
-from core.errors import FraudstreamError, StackError
+from core.errors import BrokerError, FraudstreamError, StackError
 from core.kafka_admin import delete_topics, ensure_topics
 from core.names import Topics
 from core.settings import STACK_DIR, Settings, load_settings
@@ -137,9 +137,8 @@ def _clean_up(settings: Settings) -> None:
 
 def _sample(folder: Path, rows: int, console: Console) -> Sample:
     from features.csv_source import read_transactions
-
+    from features.iso_times import iso_times
     from producer.sample import SampleOptions, write_sample
-    from stream.outcomes import iso_times
 
     csv = folder / "sample.csv"
     console.print(f"making a synthetic sample of {rows:,} transactions …")
@@ -218,6 +217,10 @@ def _replay(
 ) -> tuple[Outcomes, float]:
     """Outcomes of everything, and events/s of the part at full speed."""
     reader = OutcomeReader(settings)
+
+    def alive() -> bool:
+        return worker.poll() is None
+
     try:
         console.print(f"replaying {sample.full_speed:,} unseen transactions at full speed …")
         replay = ["replay", str(sample.csv), "--profile", "ecommerce"]
@@ -226,18 +229,19 @@ def _replay(
             settings,
             folder / "replay.log",
         )
-        events_per_second = reader.wait_for(sample.full_speed, _DRAIN_S).events_per_second()
+        outcomes = reader.wait_for(sample.full_speed, _DRAIN_S, alive)
+        events_per_second = outcomes.events_per_second()
         console.print(f"replaying {len(sample.paced):,} more at {PACED_RATE}/s …")
         _command(
             [*replay, "--start", sample.paced_from, "--rate", str(PACED_RATE)],
             settings,
             folder / "replay.log",
         )
-        outcomes = reader.wait_for(sample.full_speed + len(sample.paced), _DRAIN_S)
+        outcomes = reader.wait_for(sample.full_speed + len(sample.paced), _DRAIN_S, alive)
+    except BrokerError as error:
+        raise StackError(f"{error} ({folder / 'worker.log'})") from None
     finally:
         reader.close()
-    if worker.poll() is not None:
-        raise StackError(f"the worker ended early: see {folder / 'worker.log'}")
     return outcomes, events_per_second
 
 

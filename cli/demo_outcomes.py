@@ -7,7 +7,7 @@ worker's own counters.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,18 +89,26 @@ class OutcomeReader:
             ]
         )
 
-    def wait_for(self, outcomes: int, timeout_s: float) -> Outcomes:
+    def wait_for(
+        self, outcomes: int, timeout_s: float, alive: Callable[[], bool] = lambda: True
+    ) -> Outcomes:
         """Read until so many events have an outcome.
+
+        Args:
+            outcomes: how many.
+            timeout_s: how long at most.
+            alive: whether whoever makes them still runs.
 
         Raises:
             BrokerError: they did not come in time.
         """
         deadline = time.monotonic() + timeout_s
         while len(self.outcomes.scored) + self.outcomes.dead_letters < outcomes:
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or not alive():
                 raise BrokerError(
-                    f"only {len(self.outcomes.scored)} of {outcomes} events were scored within "
-                    f"{timeout_s:.0f} s: look at the worker's log"
+                    f"only {len(self.outcomes.scored)} of {outcomes} events were scored"
+                    + (f" within {timeout_s:.0f} s" if alive() else ", and the worker has ended")
+                    + ": look at its log"
                 )
             self._read(0.2)
         for _ in range(3):  # alerts may come a moment after their scores

@@ -93,7 +93,6 @@ def _ip_table(settings: Settings) -> str:
 
 def _model(settings: Settings) -> str:
     from features.countries import load_country_table
-
     from stream.decisions import load_decision_maker
 
     maker = load_decision_maker(settings, load_country_table(settings.ip_table))

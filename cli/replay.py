@@ -26,8 +26,8 @@ from core.kafka_admin import KafkaAdmin, ensure_topics
 from core.names import PARTITIONS, Topics
 from core.settings import Settings, load_settings
 from features.csv_source import CsvData, CsvReport, read_transactions
+from features.iso_times import iso_time
 from producer.checkpoint import Checkpoint, checkpoint_path, read_checkpoint, sole_replay
-from producer.encode import iso_time
 from producer.options import duration_ms, moment_ms, speed_factor, zone_named
 from producer.pacing import ByRate, BySpeed, Pace, Unpaced
 from producer.plan import Plan, make_plan

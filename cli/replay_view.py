@@ -16,7 +16,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
-from producer.encode import iso_time
+from features.iso_times import iso_time
 from producer.replay import Progress
 
 _LINE_EVERY_S = 5.0

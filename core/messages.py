@@ -2,7 +2,7 @@
 
 Every message is one JSON object in UTF-8. Fields are only ever added, so a reader ignores those
 it does not know; ``schema`` counts the additions. ``docs/schemas/`` is generated from this file
-(``python -m docs.build_schemas``).
+(``make docs``).
 
 The bounds written here are those that JSON Schema can say. What it cannot (no duplicate keys, no
 more than four decimals, dates that exist) is checked in ``features.validation``.

@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import iptocc
 import numpy as np
@@ -151,7 +152,7 @@ class _Intervals:
         inside = (at >= 0) & (address <= self._upper[at])
         return np.where(inside, self._code[at], _UNKNOWN_CODE).astype(np.int16)
 
-    def _array(self, packed: bytes) -> NDArray[np.uint32] | NDArray[np.bytes_]:
+    def _array(self, packed: bytes) -> NDArray[Any]:
         array = np.frombuffer(packed, self._dtype)
         # Native byte order is what searching is fast in.
         return array.astype(np.uint32) if self._dtype.kind == "u" else array

@@ -87,7 +87,10 @@ def _out_of_time(field: str, value: object) -> RejectedEvent:
 
 
 class _Look:
-    """One way of writing a time: where its digits are, and what stands in between."""
+    """One way of writing a time: where its digits are, and what stands in between.
+
+    What stands before the hour is left to numpy.
+    """
 
     def __init__(self, fraction: str, zone: str) -> None:
         text = f"9999-99-99T99:99:99{fraction}{zone}"
@@ -126,16 +129,14 @@ def written_times(values: Sequence[str]) -> NDArray[np.int64] | None:
         text = np.frombuffer("".join(values).encode("ascii"), np.uint8).reshape(-1, look.width)
     except UnicodeEncodeError:
         return None
-    separator = text[:, _SEPARATOR_AT]
     if not (
         (text[:, look.others] == look.expected).all()
         # What is below "0" wraps around to a large number.
         and ((text[:, look.digits] - np.uint8(ord("0"))) <= 9).all()
-        and ((separator == ord("T")) | (separator == ord(" "))).all()
     ):
         return None
     try:
-        # numpy knows the calendar, and these times need no more.
+        # numpy knows the calendar, and takes T or a space before the hour.
         kept = np.ascontiguousarray(text[:, : look.kept]).view(f"S{look.kept}").ravel()
         times: NDArray[np.int64] = kept.astype("datetime64[ms]").astype(np.int64)
     except ValueError:

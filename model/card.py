@@ -5,32 +5,9 @@ Follows the outline of Mitchell et al., Model Cards for Model Reporting (2019).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from model.evaluation import Evaluation
 from model.metadata import Metadata
-from model.metrics import Interval
+from model.results import SPLITS, TITLES, Evaluation
 
-#: Metric → how it is called in tables.
-SHOWN = {
-    "f1": "F1",
-    "precision": "precision",
-    "recall": "recall",
-    "accuracy": "accuracy",
-    "f1_at_half": "F1 at .5",
-    "precision_at_half": "precision at .5",
-    "recall_at_half": "recall at .5",
-    "accuracy_at_half": "accuracy at .5",
-    "roc_auc": "ROC AUC",
-    "average_precision": "average precision",
-    "recall_at_fpr_1pct": "recall at 1 % false positives",
-    "brier": "Brier score",
-}
-_SPLITS = {
-    "random": "stratified 5-fold, out-of-fold scores pooled",
-    "time": "first 70 % of the events against the rest",
-    "attack": "before 2015-01-08 against 8 to 31 January 2015, the rest of the ring attack",
-}
 _LIMITS = (
     "A score says how much an event looks like fraud that was found before. New kinds of fraud "
     "look like nothing the model knows.",
@@ -41,13 +18,6 @@ _LIMITS = (
     "Reasons are the features farthest from what is usual, which need not be those that moved "
     "the score.",
 )
-
-
-def figure(interval: Interval) -> str:
-    """``.696 (.681–.711)``, or a dash where it is not defined."""
-    if interval.value is None or interval.low is None or interval.high is None:
-        return "–"
-    return f"{interval.value:.3f} ({interval.low:.3f}–{interval.high:.3f})"
 
 
 def model_card(metadata: Metadata, evaluation: Evaluation) -> str:
@@ -94,7 +64,7 @@ def model_card(metadata: Metadata, evaluation: Evaluation) -> str:
         "own thresholds inside its training part; the model of this version was then made in the "
         "same way from all events.",
         "",
-        *[f"- `{name}`: {_SPLITS[name]}" for name in evaluation.splits],
+        *[f"- `{name}`: {SPLITS[name]}" for name in evaluation.splits],
         *[f"- left out: {reason}" for reason in left_out],
         "",
         *_metric_table(evaluation),
@@ -113,12 +83,10 @@ def model_card(metadata: Metadata, evaluation: Evaluation) -> str:
 
 
 def _metric_table(evaluation: Evaluation) -> list[str]:
-    columns: dict[str, Mapping[str, Interval]] = dict(evaluation.splits)
-    for split, found in evaluation.baselines.items():
-        columns |= {f"{name.replace('_', ' ')}, {split}": one for name, one in found.items()}
+    columns = evaluation.columns()
     rows = [
-        (shown, *(figure(column[metric]) for column in columns.values()))
-        for metric, shown in SHOWN.items()
+        (title, *(str(figures[metric]) for figures in columns.values()))
+        for metric, title in TITLES.items()
     ]
     return _table(("", *columns), rows)
 

@@ -6,56 +6,25 @@ Test rows are scored once, by models whose every choice was made inside their tr
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from threading import Event
 
-import msgspec
 import numpy as np
 
 from model.baselines import baselines
 from model.boosting import predict
 from model.dataset import Dataset
 from model.fitting import FITS, FittedPart, fit_part
-from model.metrics import RESAMPLES, Interval, Outcomes, measure
+from model.metrics import RESAMPLES, Outcomes, measure
+from model.results import Evaluation, PartSummary
 from model.splits import Part, Split, splits_of
 
 #: Parts fitted side by side; each fit uses one thread.
 _WORKERS = 2
-
-
-class PartSummary(msgspec.Struct, frozen=True):
-    """Size of one training and test part, and the thresholds chosen inside training."""
-
-    train_rows: int
-    train_fraud: int
-    test_rows: int
-    test_fraud: int
-    review: float
-    block: float
-
-
-class Evaluation(msgspec.Struct, frozen=True):
-    """Content of ``evaluation.json``.
-
-    Attributes:
-        profile: name of the profile.
-        seed: of the models and the resampling.
-        resamples: bootstrap samples behind each interval.
-        splits: split → metric → figure with interval.
-        baselines: split → baseline → metric → figure with interval.
-        parts: split → its parts.
-        left_out: split → why these data do not allow it.
-    """
-
-    profile: str
-    seed: int
-    resamples: int
-    splits: dict[str, dict[str, Interval]]
-    baselines: dict[str, dict[str, dict[str, Interval]]]
-    parts: dict[str, list[PartSummary]]
-    left_out: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,11 +34,6 @@ class Evaluated:
     evaluation: Evaluation
     outcomes: dict[str, Outcomes]
     final: FittedPart
-
-
-def encode_evaluation(evaluation: Evaluation) -> bytes:
-    """The file's bytes: indented JSON."""
-    return msgspec.json.format(msgspec.json.encode(evaluation), indent=2) + b"\n"
 
 
 def evaluate(
@@ -89,13 +53,12 @@ def evaluate(
     splits, left_out = splits_of(data)
     everything = np.arange(len(data))
     jobs = [part.train for split in splits for part in split.parts] + [everything]
-    total, done = FITS * len(jobs), 0
+    total, count, abandoned = FITS * len(jobs), itertools.count(1), Event()
 
     def tick() -> None:
-        # Two threads may count at once; the figure is for a progress bar.
-        nonlocal done
-        done += 1
-        progress(done, total)
+        if abandoned.is_set():
+            raise CancelledError
+        progress(next(count), total)
 
     # The largest parts first, so that both threads end together.
     order = sorted(range(len(jobs)), key=lambda job: -len(jobs[job]))
@@ -107,6 +70,8 @@ def evaluate(
         try:
             fitted = [futures[job].result() for job in range(len(jobs))]
         except BaseException:
+            # Otherwise an interrupted program would first fit all that is waiting.
+            abandoned.set()
             pool.shutdown(cancel_futures=True)
             raise
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
+
+from model.results import Figures, Interval
 
 RESAMPLES = 300
 #: Of the percentile bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, ch. 13).
@@ -25,14 +26,6 @@ _DIGITS = 6
 _FLAGGED, _HALF, _FRAUD = 1, 2, 4
 
 Weights = NDArray[np.int64]
-
-
-class Interval(msgspec.Struct, frozen=True):
-    """A figure and its 95 % interval; None where it is not defined (one class only)."""
-
-    value: float | None
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +43,7 @@ class Outcomes:
     flagged: NDArray[np.bool_]
 
 
-def measure(outcomes: Outcomes, seed: int, resamples: int = RESAMPLES) -> dict[str, Interval]:
+def measure(outcomes: Outcomes, seed: int, resamples: int = RESAMPLES) -> Figures:
     """Every metric with its interval.
 
     ``precision``, ``recall`` and ``f1`` are 0 where nothing was flagged. ``recall_at_fpr_1pct`` is

@@ -19,7 +19,6 @@ and nothing of a version is used before its bytes were compared with the digests
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -27,11 +26,11 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from core.errors import ConfigError, ModelError
 from features.profiles import profile_spec
 from model.metadata import Metadata, decode_metadata
+from model.results import Evaluation, decode_evaluation
 
 MODEL_FILE = "model.onnx"
 METADATA_FILE = "metadata.json"
@@ -66,10 +65,9 @@ class ModelVersion:
         """
         return _read_checked(self.path, name, self.digests)
 
-    def evaluation(self) -> dict[str, Any]:
+    def evaluation(self) -> Evaluation:
         """The content of ``evaluation.json``."""
-        content: dict[str, Any] = json.loads(self.read(EVALUATION_FILE))
-        return content
+        return decode_evaluation(self.read(EVALUATION_FILE), str(self.path / EVALUATION_FILE))
 
 
 class Registry:

@@ -25,12 +25,13 @@ from features.declared import declared_features, feature_hash
 from model import boosting
 from model.card import model_card
 from model.dataset import Dataset
-from model.evaluation import Evaluated, encode_evaluation, evaluate
+from model.evaluation import Evaluated, evaluate
 from model.export import check_parity, to_onnx
 from model.metadata import Metadata, Parity, TrainingData, encode_metadata
 from model.plots import calibration_png, precision_recall_png
 from model.reference import reference_of
 from model.registry import EVALUATION_FILE, METADATA_FILE, MODEL_FILE, ModelVersion, Registry
+from model.results import encode_evaluation
 from model.splits import TIME_SHARE
 from model.thresholds import bands_of
 

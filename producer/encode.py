@@ -19,20 +19,8 @@ from numpy.typing import NDArray
 from core.messages import Label, ProfileName
 from core.names import SCHEMA_VERSION
 from features.batch import AMOUNT_SCALE, EventBatch
+from features.iso_times import iso_times
 from features.profiles import VECTOR
-
-
-def iso_times(time_ms: NDArray[np.int64]) -> list[str]:
-    """``2015-01-03T12:00:00.000Z`` for each time in milliseconds since 1970 UTC, shape (n,)."""
-    texts: list[str] = np.datetime_as_string(
-        time_ms.astype("datetime64[ms]"), unit="ms", timezone="UTC"
-    ).tolist()
-    return texts
-
-
-def iso_time(time_ms: int) -> str:
-    """``iso_times`` of one."""
-    return iso_times(np.array([time_ms], np.int64))[0]
 
 
 def amounts(units: NDArray[np.int64]) -> list[int | float]:

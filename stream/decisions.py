@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from features.countries import CountryTable
 from numpy.typing import NDArray
 
 from core.errors import ConfigError
 from core.names import Decision
 from core.settings import Settings
+from features.countries import CountryTable
 from features.declared import feature_hash
 from model.decision import decide, severity
 from model.deviation import DeviationReasons

@@ -16,6 +16,7 @@ from core.errors import RejectedEvent
 from core.names import DLQ_MAX_MESSAGE_BYTES, SCHEMA_VERSION, Header
 from features.batch import AMOUNT_SCALE, EventBatch
 from features.declared import COUNTRIES, UNKNOWN
+from features.iso_times import iso_times
 
 #: Namespace of the UUIDv5 of alerts.
 ALERT_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "fraudstream/alert")
@@ -53,12 +54,6 @@ class Scored:
     reasons: Sequence[list[dict[str, Any]] | None]
     origin: Sequence[tuple[str, int, int]]
     scored_at: str
-
-
-def iso_times(time_ms: NDArray[np.int64]) -> list[str]:
-    """ISO 8601 UTC with ``Z``, to the millisecond."""
-    text = np.datetime_as_string(time_ms.astype("datetime64[ms]"), unit="ms")
-    return [f"{one}Z" for one in text.tolist()]
 
 
 class OutcomeEncoder:

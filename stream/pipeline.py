@@ -19,7 +19,6 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
-from features.countries import CountryTable
 from numpy.typing import NDArray
 from redis.exceptions import RedisError
 from tenacity import Retrying, retry_if_exception_type, wait_exponential_jitter
@@ -27,8 +26,10 @@ from tenacity import Retrying, retry_if_exception_type, wait_exponential_jitter
 from core.errors import RejectedEvent
 from core.names import RejectCode, Topics
 from features.batch import EventBatch
+from features.countries import CountryTable
 from features.declared import WINDOWS
 from features.formulas import Known, feature_matrix
+from features.iso_times import iso_time
 from features.kernel import Quantity
 from features.offline import country_codes
 from features.online import StateStep, VelocityState
@@ -37,7 +38,7 @@ from features.validation_one import Accepted
 from stream.decisions import DecisionMaker
 from stream.horizon import Horizon
 from stream.metrics import WorkerMetrics
-from stream.outcomes import Scored, dead_letter, iso_times
+from stream.outcomes import Scored, dead_letter
 from stream.publish import Abandoned, Publisher
 from stream.records import Arrived
 
@@ -91,7 +92,7 @@ class Pipeline:
         ]
         if accepted:
             rejected += self._score(accepted)
-        now = iso_times(np.array([time.time_ns() // 1_000_000]))[0]
+        now = iso_time(time.time_ns() // 1_000_000)
         for record, reason in rejected:
             self._metrics.rejected.labels(reason.code).inc()
             value, headers = dead_letter(record, reason, now)
@@ -178,7 +179,7 @@ class Pipeline:
             threshold=decided.threshold,
             reasons=decided.reasons,
             origin=[(record.topic, record.partition, record.offset) for record in records],
-            scored_at=iso_times(np.array([scored_ms]))[0],
+            scored_at=iso_time(scored_ms),
         )
         with self._stage("publish"):
             scores, alerts = self._decisions.encoder.encode(scored)

@@ -27,9 +27,7 @@ def commands(group: object = _GROUP, path: tuple[str, ...] = ()) -> list[tuple[s
     ]
 
 
-def fraudstream(
-    folder: Path, *words: str, **settings: str
-) -> subprocess.CompletedProcess[str]:
+def fraudstream(folder: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith("FRAUDSTREAM_")},
         "PYTHONPATH": str(ROOT),

@@ -26,11 +26,6 @@ _WITH_SIGN = {
     ECOMMERCE.name: ("purchase_value", "age"),
     BANKING.name: ("time", *VECTOR, "amount"),
 }
-#: Columns of moments, by profile: the event's own time first.
-MOMENTS = {
-    ECOMMERCE.name: ("purchase_time", "signup_time", "labelled_at"),
-    BANKING.name: ("time", "labelled_at"),
-}
 
 
 @dataclass(slots=True)

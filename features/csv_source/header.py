@@ -116,11 +116,12 @@ def detect_kind(path: Path) -> str:
 
 def first_header(path: Path) -> Header:
     """The header of ``path``; raises like ``detect_kind``."""
-    for lines in Lines(path, Findings()):
+    source = Lines(path, Findings())
+    for lines in source:
         for line in lines:
             if line.strip():
                 return read_header(path, line)
-    raise no_header(path)
+    raise no_header(path, cut=source.cut)
 
 
 def not_transactions(path: Path) -> DataError:
@@ -129,8 +130,12 @@ def not_transactions(path: Path) -> DataError:
     return DataError(f"{path} holds no transactions, it is {table.what}: {table.use}")
 
 
-def no_header(path: Path) -> DataError:
-    """The error for a file without a single line."""
+def no_header(path: Path, *, cut: bool = False) -> DataError:
+    """The error for a file without a single line; ``cut`` when it is the rest of a gzip file."""
+    if cut:
+        return DataError(
+            f"{path} is a gzip file that breaks off before its first line: fetch it again"
+        )
     return DataError(f"{path} is empty: a CSV file with a header line is needed")
 
 

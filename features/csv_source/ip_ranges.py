@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,6 +64,7 @@ class IpRanges:
 
 #: A number with more significant digits was not rounded by a spreadsheet.
 _ROUNDED_DIGITS = 6
+_ADDRESS = {4: ipaddress.IPv4Address, 6: ipaddress.IPv6Address}
 
 
 class _Rounded(Exception):  # noqa: N818 - found and dealt with in this file
@@ -236,7 +238,7 @@ def _ascending(found: Iterable[tuple[IpRange, int]], findings: Findings) -> tupl
     ordered = sorted(listed)
     findings.repaired(
         Repair.OUT_OF_ORDER,
-        sum(b < a for (a, _), (b, _) in zip(listed, listed[1:], strict=False)),
+        sum(b < a for (a, _), (b, _) in pairwise(listed)),
     )
     kept: list[tuple[IpRange, int]] = []
     for one, line in ordered:
@@ -252,10 +254,6 @@ def _ascending(found: Iterable[tuple[IpRange, int]], findings: Findings) -> tupl
             LineCode.OVERLAP,
             f"the range overlaps that of line {first}: correct one of them",
             LOWER,
-            str(
-                ipaddress.IPv4Address(one.lower)
-                if one.version == 4
-                else ipaddress.IPv6Address(one.lower)
-            ),
+            str(_ADDRESS[one.version](one.lower)),
         )
     return tuple(one for one, _ in kept)

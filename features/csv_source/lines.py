@@ -14,6 +14,7 @@ import codecs
 import hashlib
 import zlib
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -119,7 +120,9 @@ class Lines:
                 yield first
             yield from blocks
             return
-        yield from filter(None, (decoder.decode(block).encode() for block in (first, *blocks)))
+        for block in chain((first,), blocks):
+            if text := decoder.decode(block).encode():
+                yield text
         if tail := decoder.decode(b"", final=True):
             yield tail.encode()
 

@@ -16,6 +16,7 @@ with ``Z`` or an offset; or no time, which is midnight. Fractions are floored to
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -56,6 +57,10 @@ class _Parts(NamedTuple):
     c: int
     year_first: bool
     two_digits: bool
+
+
+class _UndecidedError(DataError):
+    """No value decides the order."""
 
 
 class Moments:
@@ -107,16 +112,28 @@ class Moments:
         time = self._time_texts[code & ((1 << _SHIFT) - 1)]
         return f"{self._parts[code >> _SHIFT].text} {time}".rstrip()
 
-    def order(self) -> str | None:
-        """The order found for the file's dates; None where it has none.
+    def order(self, used: Iterable[NDArray[np.int64]]) -> str | None:
+        """The order of the file's dates; None where it has none.
+
+        Args:
+            used: codes of the rows that are not set aside, by column. Other dates of the file
+                count only where these leave the order open.
 
         Raises:
             DataError: nothing decides it, or values contradict each other.
         """
-        open_dates = [parts for parts in self._parts if not parts.year_first]
-        if not open_dates:
-            return "ymd" if self._parts else None
-        return self._order if self._order != "auto" else _inferred(open_dates)
+        codes = np.concatenate([column[column != NONE] for column in used])
+        dates = [self._parts[date] for date in np.unique(codes >> _SHIFT).tolist()]
+        turned = [parts for parts in dates if not parts.year_first]
+        if not turned:
+            return "ymd" if dates else None
+        if self._order != "auto":
+            return self._order
+        try:
+            return _inferred(turned)
+        except _UndecidedError:
+            every = [parts for parts in self._parts if not parts.year_first]
+            return _inferred(every)
 
     def times_ms(
         self, codes: NDArray[np.int64], order: str | None, findings: Findings
@@ -170,14 +187,15 @@ class Moments:
 
 
 def _zone(name: str) -> ZoneInfo | None:
-    """The zone, None for UTC itself."""
+    """The zone, None for UTC itself, which needs no database."""
+    if name == "UTC":
+        return None
     try:
-        zone = ZoneInfo(name)
+        return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ConfigError(
             f"--tz {name!r} is not a known time zone: write UTC, Europe/Berlin, America/New_York"
         ) from None
-    return None if name == "UTC" else zone
 
 
 def _parts(text: str) -> _Parts:
@@ -250,8 +268,8 @@ def _inferred(dates: list[_Parts]) -> str:
     return "dmy"
 
 
-def _undecided(example: _Parts) -> DataError:
-    return DataError(
+def _undecided(example: _Parts) -> _UndecidedError:
+    return _UndecidedError(
         f"no value decides the order of day, month and year in dates such as {example.text!r}: "
         "say it with --date-order mdy, dmy or ymd"
     )

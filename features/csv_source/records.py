@@ -188,7 +188,7 @@ def open_records(source: Lines, findings: Findings, expected: str | None) -> tup
                 rest = _with_first(block[i + 1 :], blocks)
                 return header, Records(rest, line, header, source, findings)
             findings.repaired(Repair.BLANK_LINE)
-    raise no_header(source.path)
+    raise no_header(source.path, cut=source.cut)
 
 
 def _with_first(first: list[str], rest: Iterator[list[str]]) -> Iterator[list[str]]:

@@ -103,7 +103,7 @@ def read_transactions(
     for page in records:
         columns.add(page)
     rows = columns.rows()
-    order = _order(path, moments)
+    order = _order(path, moments, rows)
     times = {name: moments.times_ms(rows.moments[name], order, findings) for name in rows.moments}
     keep = _existing(rows, times, moments, findings)
     rows, times = rows.take(keep), {name: column[keep] for name, column in times.items()}
@@ -130,9 +130,9 @@ def read_transactions(
     )
 
 
-def _order(path: Path, moments: Moments) -> str | None:
+def _order(path: Path, moments: Moments, rows: Rows) -> str | None:
     try:
-        return moments.order()
+        return moments.order(rows.moments.values())
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 

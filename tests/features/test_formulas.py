@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from features.countries import load_country_table
 
+from features.countries import load_country_table
 from features.declared import declared_features, feature_hash, feature_names
 from features.formulas import KINDS
 from features.offline import compute_features

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from features.countries import CountryTable, load_country_table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.batch import EventBatch
 from features.compaction import COMPACT_ABOVE, compacted
+from features.countries import CountryTable, load_country_table
 from features.declared import CAP, HORIZON_MS, SLACK
 from features.entry import ENTRY_BYTES, pack_entries
 from features.offline import compute_features, country_codes

@@ -69,12 +69,12 @@ def measure(profile: str, seed: int, folder: Path) -> Difficulty:
     for share in TRAIN_SHARES:
         cut = int(share * len(label))
         model = XGBClassifier(
-            n_estimators=300,
+            n_estimators=150,
             max_depth=6,
-            learning_rate=0.08,
+            learning_rate=0.12,
             subsample=0.8,
             colsample_bytree=0.8,
-            n_jobs=2,
+            n_jobs=1,
             random_state=0,
         ).fit(matrix[:cut], label[:cut])
         score = model.predict_proba(matrix[cut:])[:, 1]
@@ -91,9 +91,7 @@ def _average_precision(values: NDArray[np.floating], label: NDArray[np.int64]) -
 
 def main() -> None:
     out = sys.stdout.write
-    out(
-        "| profile | seed | best single feature | first 60 % → rest | first 70 % → rest | recall |\n"
-    )
+    out("| profile | seed | best single feature | trained on 60 % | trained on 70 % | recall |\n")
     out("|---|---|---|---|---|---|\n")
     with tempfile.TemporaryDirectory() as folder:
         for profile in ("ecommerce", "banking"):
@@ -101,9 +99,8 @@ def main() -> None:
                 found = measure(profile, seed, Path(folder))
                 name, value = found.best_single
                 figures = " | ".join(f"{found.in_time[share]:.3f}" for share in TRAIN_SHARES)
-                out(
-                    f"| {profile} | {seed} | `{name}` {value:.3f} | {figures} | {found.recall:.2f} |\n"
-                )
+                out(f"| {profile} | {seed} | `{name}` {value:.3f} | {figures} ")
+                out(f"| {found.recall:.2f} |\n")
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from cli.replay import replay
 from core.errors import ConfigError
-from core.kafka_admin import KafkaAdmin
-from core.names import Topics
+from core.kafka_admin import KafkaAdmin, ensure_topics
+from core.names import Topic, Topics
 from core.settings import Settings, load_settings
 from tests.producer.csv_files import run_replay, start_replay, write_ecommerce
 from tests.producer.topic_contents import contents, event_ids
@@ -99,6 +99,34 @@ def test_an_interruption_says_where_it_stopped_and_the_hint_goes_on(
     assert (result["events"], result["events_sent"]) == (1500, 1500 - sent_before)
     found = event_ids(settings, events_topic(settings))
     assert len(set(found)) == len(found) == 1500
+
+
+def test_endless_laps_end_well_when_interrupted(settings: Settings, tmp_path: Path) -> None:
+    csv = write_ecommerce(tmp_path / "shop.csv", 10)
+    process = start_replay(settings, tmp_path, str(csv), "--loop", "--rate", "200")
+    wait_for(lambda: stored(settings) > 25)
+    process.send_signal(signal.SIGINT)
+    _out, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert f"stopped after {stored(settings)} events" in errors
+    found = event_ids(settings, events_topic(settings))
+    assert any(event_id.endswith("-l2") for event_id in found)
+    assert len(set(found)) == len(found)
+
+
+def test_refused_deliveries_are_counted_and_the_first_ten_listed(
+    settings: Settings, tmp_path: Path
+) -> None:
+    ensure_topics(settings, [Topic(events_topic(settings), 30, max_message_bytes=100)], 1)
+    csv = write_ecommerce(tmp_path / "shop.csv", 12)
+    done = run_replay(settings, tmp_path, str(csv), "--json")
+    assert done.returncode == 1
+    result = json.loads(done.stdout)
+    assert (result["failed"], len(result["failures"])) == (12, 10)
+    listed = [line for line in done.stderr.splitlines() if line.startswith("not delivered")]
+    assert len(listed) == 10
+    assert "12 records were refused" in done.stderr
+    assert stored(settings) == 0
 
 
 @pytest.mark.parametrize(

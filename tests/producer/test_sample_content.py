@@ -201,7 +201,8 @@ def test_banking_fraud_is_shifted_but_overlaps(payments: Payments) -> None:
     component = payments.vector[:, 13]
     fraud, honest = component[payments.fraud], component[~payments.fraud]
     assert np.median(fraud) < np.median(honest) - 0.5 * honest.std()
-    assert (fraud > np.median(honest)).mean() > 0.05
+    # Whoever alerts on the half of fraud that lies farthest out accuses more honest payments.
+    assert (honest < np.median(fraud)).sum() > (fraud < np.median(fraud)).sum()
 
 
 def test_stolen_cards_are_used_in_quick_succession(payments: Payments) -> None:

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from features.countries import load_country_table
 
 from core.kafka_admin import ensure_topics
 from core.names import Topics
 from core.settings import Settings
 from features.batch import EventBatch
+from features.countries import load_country_table
 from features.offline import compute_features
 from producer.encode import encode_events
 from tests.features.events import START, make_batch
@@ -41,7 +41,8 @@ def events(n: int, seed: int = 1) -> EventBatch:
     """Events in total order with ties, shared devices and addresses, and some without address."""
     rng = np.random.default_rng(seed)
     time_ms = START + np.sort(rng.integers(0, n // 2, n)) * 30_000
-    addresses: list[str | None] = [f"8.{i // 250}.{i % 7}.{i % 250}" for i in rng.integers(0, max(n // 8, 1), n)]
+    hosts = rng.integers(0, max(n // 8, 1), n)
+    addresses: list[str | None] = [f"8.{i // 250}.{i % 7}.{i % 250}" for i in hosts]
     addresses[::11] = [None] * len(addresses[::11])
     batch = make_batch(
         [f"e-{i:07d}" for i in range(n)],
@@ -235,6 +236,17 @@ def test_largest_allowed_message_fits_the_dead_letter_topic(
     start()
     (dead,) = reader.read_until(1).dead
     assert dead.value() == huge
+
+
+def test_every_way_of_compressing_is_read(
+    ready: Settings, reader: Reader, start: Callable[..., Worker]
+) -> None:
+    batch = events(80, seed=8)
+    everything = messages(batch)
+    for number, codec in enumerate(("none", "gzip", "snappy", "lz4", "zstd")):
+        publish(ready, everything[number * 16 : (number + 1) * 16], compression=codec)
+    start()
+    assert reader.read_until(len(batch)).scored_ids == set(batch.event_id)
 
 
 def test_metrics_page_counts_what_was_scored(

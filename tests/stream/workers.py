@@ -167,13 +167,16 @@ def end_offsets(settings: Settings) -> dict[int, int]:
         consumer.close()
 
 
-def publish(settings: Settings, messages: list[tuple[str, bytes | None]]) -> None:
+def publish(
+    settings: Settings, messages: list[tuple[str, bytes | None]], compression: str = "none"
+) -> None:
     """Put raw messages (key, value) into the input topic, as an outside producer would."""
     topic = Topics(settings.namespace).transactions(settings.profile).name
     producer = Producer(
         {
             **settings.confluent_config(),
             "partitioner": "murmur2_random",
+            "compression.type": compression,
             "message.max.bytes": 2_000_000,
             "queue.buffering.max.messages": 500_000,
         }

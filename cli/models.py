@@ -1,0 +1,220 @@
+"""``fraudstream models``: which versions there are, how good they were, and which one is in use."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from core.errors import ModelError
+from core.settings import load_settings
+from model.registry import ModelVersion, Registry
+from model.results import SPLITS, TITLES, Evaluation, Interval
+
+app = typer.Typer(help="Model versions: look at them, choose the one in use.", no_args_is_help=True)
+_Profile = Annotated[
+    str | None, typer.Option(help="ecommerce or banking.", show_default="FRAUDSTREAM_PROFILE")
+]
+#: Metrics that fit into a terminal; the others are in the card and in --json.
+_SHOWN = ("f1", "precision", "recall", "average_precision", "recall_at_fpr_1pct")
+_Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@app.command("list")
+def list_versions(profile: _Profile = None, as_json: _Json = False) -> None:
+    """List the versions of a profile; the champion is the one that workers use.
+
+    Example:
+
+        fraudstream models list --profile banking
+    """
+    registry, profile = _registry(profile)
+    champion = registry.pointer(profile)
+    rows = [_listed(registry, profile, name, champion) for name in registry.versions(profile)]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    if not rows:
+        typer.echo(
+            f"no {profile} model under {registry.root}: train one with "
+            f"`fraudstream train CSV --profile {profile}`"
+        )
+        return
+    table = Table("version", "in use", "created", "trained on", "AP random", "AP time", "F1 random")
+    for row in rows:
+        if "damaged" in row:
+            table.add_row(row["version"], _mark(row), "damaged: see `fraudstream models show`")
+            continue
+        table.add_row(
+            row["version"],
+            _mark(row),
+            row["created_at"],
+            f"{row['rows']:,} events to {row['last']}",
+            *(_plain(row[name]) for name in ("ap_random", "ap_time", "f1_random")),
+        )
+    Console().print(table)
+
+
+@app.command()
+def show(
+    version: Annotated[
+        str | None, typer.Argument(help="Such as v2; default: the champion.")
+    ] = None,
+    profile: _Profile = None,
+    as_json: _Json = False,
+) -> None:
+    """Show one version: evaluation, thresholds, origin. --json prints all of its metadata.
+
+    Example:
+
+        fraudstream models show v2 --profile ecommerce --json
+    """
+    registry, profile = _registry(profile)
+    found = registry.load(profile, version)
+    if as_json:
+        typer.echo(json.dumps(version_as_dict(found), ensure_ascii=False))
+    else:
+        print_version(found, Console())
+
+
+@app.command()
+def promote(
+    version: Annotated[str, typer.Argument(help="Such as v2.")],
+    profile: _Profile = None,
+    as_json: _Json = False,
+) -> None:
+    """Make a version the champion, in one step; workers started from now on use it.
+
+    Example:
+
+        fraudstream models promote v2 --profile ecommerce
+    """
+    registry, profile = _registry(profile)
+    before = registry.pointer(profile)
+    registry.promote(profile, version)
+    _say_champion(profile, version, before, as_json)
+
+
+@app.command()
+def rollback(profile: _Profile = None, as_json: _Json = False) -> None:
+    """Make the champion before the current one champion again.
+
+    Example:
+
+        fraudstream models rollback --profile ecommerce
+    """
+    registry, profile = _registry(profile)
+    before = registry.pointer(profile)
+    _say_champion(profile, registry.rollback(profile), before, as_json)
+
+
+def version_as_dict(version: ModelVersion) -> dict[str, Any]:
+    """Metadata, with ``evaluation`` and ``path``, as JSON types."""
+    content: dict[str, Any] = msgspec.to_builtins(version.metadata)
+    content["evaluation"] = msgspec.to_builtins(version.evaluation())
+    content["path"] = str(version.path)
+    return content
+
+
+def print_version(version: ModelVersion, console: Console) -> None:
+    """Evaluation, thresholds, origin and place of one version, for people."""
+    meta, evaluation = version.metadata, version.evaluation()
+    console.print(_figures(evaluation, f"{meta.profile} model {meta.version}"))
+    for split in evaluation.splits:
+        console.print(f"  {split}: {SPLITS[split]}", highlight=False)
+    for split, reason in evaluation.left_out.items():
+        console.print(f"  {split} is left out: {reason}", highlight=False)
+    console.print("  with 95 % intervals; each split has a model of its own", highlight=False)
+    console.print(f"  more figures and plots: {version.path}/card.md\n", highlight=False)
+
+    data, thresholds, parity = meta.training, meta.thresholds, meta.parity
+    facts = Table.grid(padding=(0, 2))
+    for name, text in (
+        ("review from", f"{thresholds.review:.6f}  {thresholds.review_by}"),
+        ("block from", f"{thresholds.block:.6f}  {thresholds.block_by}"),
+        ("trained on", f"{data.rows:,} events, {data.fraud:,} fraud, {data.first} to {data.last}"),
+        ("put away", f"{data.duplicates:,} duplicates, {data.unlabelled:,} without label"),
+        (
+            "ONNX parity",
+            f"{parity.flipped} of {parity.rows:,} decisions differ, largest difference "
+            f"{parity.largest_difference:.1e}",
+        ),
+        ("features", f"{len(meta.feature_names)}, hash {meta.feature_hash[:12]}…"),
+        ("digest", f"{meta.digest[:12]}…"),
+        ("path", str(version.path)),
+    ):
+        facts.add_row(f"  {name}", text)
+    console.print(facts)
+
+
+def _figures(evaluation: Evaluation, title: str) -> Table:
+    table = Table("", *(TITLES[metric] for metric in _SHOWN), title=title, title_justify="left")
+    table.columns[0].max_width = 20
+    for split, figures in evaluation.splits.items():
+        table.add_row(f"[bold]{split}", *(_cell(figures[metric]) for metric in _SHOWN))
+        for name, simple in evaluation.baselines[split].items():
+            cells = (_cell(simple[metric]) for metric in _SHOWN)
+            table.add_row(name.replace("_", " "), *cells, style="dim")
+        table.add_section()
+    return table
+
+
+def _cell(figure: Interval) -> str:
+    """``.696`` and below it ``.681–.711``; a dash where it is not defined."""
+    if figure.value is None or figure.low is None or figure.high is None:
+        return "–"
+    value, low, high = (_short(one) for one in (figure.value, figure.low, figure.high))
+    return f"{value}\n{low}–{high}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.3f}".removeprefix("0")
+
+
+def _registry(profile: str | None) -> tuple[Registry, str]:
+    settings = load_settings(profile=profile)
+    return Registry(Path(settings.models)), settings.profile
+
+
+def _listed(registry: Registry, profile: str, name: str, champion: str | None) -> dict[str, Any]:
+    row: dict[str, Any] = {"version": name, "champion": name == champion}
+    try:
+        version = registry.load(profile, name)
+        splits = version.evaluation().splits
+    except ModelError as error:
+        return {**row, "damaged": str(error)}
+
+    def value(split: str, metric: str) -> float | None:
+        return splits[split][metric].value if split in splits else None
+
+    return {
+        **row,
+        "created_at": version.metadata.created_at,
+        "rows": version.metadata.training.rows,
+        "last": version.metadata.training.last,
+        "ap_random": value("random", "average_precision"),
+        "ap_time": value("time", "average_precision"),
+        "f1_random": value("random", "f1"),
+    }
+
+
+def _mark(row: dict[str, Any]) -> str:
+    return "champion" if row["champion"] else ""
+
+
+def _plain(value: float | None) -> str:
+    return "–" if value is None else _short(value)
+
+
+def _say_champion(profile: str, version: str, before: str | None, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"profile": profile, "champion": version, "previous": before}))
+    elif before == version:
+        typer.echo(f"{profile} model {version} is the champion already")
+    else:
+        typer.echo(f"{profile} model {version} is the champion now (before: {before or 'none'})")

@@ -1,0 +1,174 @@
+"""``fraudstream train``: from a labelled CSV to a model version, judged before it is used.
+
+1. The CSV is read, 2. features are computed, 3. models are fitted for every split of the evaluation
+and one for use, 4. the version is stored, and promoted when asked or when there is no champion.
+Progress goes to standard error, the result to standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from cli.models import print_version, version_as_dict
+from core.errors import ConfigError
+from core.settings import load_settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_EXTRA = ("matplotlib", "onnx", "onnxmltools", "skl2onnx", "sklearn", "xgboost")
+_SEED = 42
+
+
+def train(
+    csv: Annotated[
+        Path,
+        typer.Argument(help="Labelled transactions, also gzipped.", exists=True, dir_okay=False),
+    ],
+    *,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="ecommerce or banking.", show_default="what the file's header says"),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Use only events before this time (ISO 8601).")
+    ] = None,
+    until_share: Annotated[
+        float | None,
+        typer.Option(help="Use only the first part of the file's time, such as 0.6."),
+    ] = None,
+    promote: Annotated[
+        bool | None,
+        typer.Option(
+            "--promote/--no-promote",
+            help="Whether workers are to use the new model.",
+            show_default="only if none is in use",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Same seed and file: the same model.", min=0)] = _SEED,
+    tz: Annotated[str, typer.Option(help="Zone of times without one, such as Asia/Tokyo.")] = "UTC",
+    date_order: Annotated[
+        str | None, typer.Option(help="mdy, dmy or ymd, where a file leaves it open.")
+    ] = None,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Write rejected lines here, with their reasons.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Train a model on a labelled CSV, evaluate it honestly, and store it as a new version.
+
+    The table shows each split of the evaluation protocol (random, time, attack) beside simple
+    baselines. docs/model.md explains it.
+
+    Example:
+
+        fraudstream train Fraud_Data.csv --until 2015-06-01 --promote
+    """
+    if until is not None and until_share is not None:
+        raise ConfigError("--until and --until-share say the same thing: leave one of them out")
+    if until_share is not None and not 0 < until_share < 1:
+        raise ConfigError(f"--until-share {until_share} is not between 0 and 1: write 0.6")
+    _require_extra()
+    from features.countries import load_country_table
+    from features.csv_source import read_transactions
+    from model.dataset import make_dataset
+    from model.registry import Registry
+    from model.training import Origin, train_model
+
+    settings = load_settings(profile=profile)
+    console = Console(stderr=True, highlight=False)
+    with _steps(console) as steps:
+        reading = steps.add_task(f"reading {csv.name}")
+        data = read_transactions(
+            csv,
+            profile,
+            tz=tz,
+            date_order=date_order,
+            rejects=rejects,
+            progress=lambda done, total: steps.update(reading, completed=done, total=total),
+        )
+        until_ms = _until_ms(until, until_share, tz, data.batch.time_ms)
+        computing = steps.add_task("computing features", total=1)
+        countries = load_country_table(settings.ip_table)
+        dataset = make_dataset(data.batch, data.label, countries, until_ms)
+        steps.update(computing, completed=1)
+        fitting = steps.add_task("fitting and judging models")
+        registry = Registry(settings.models)
+        version = train_model(
+            dataset,
+            Origin(data.report.sha256, countries.digest, time.time_ns() // 1_000_000),
+            registry,
+            seed,
+            lambda done, total: steps.update(fitting, completed=done, total=total),
+        )
+    for warning in data.report.warnings:
+        console.print(f"note: {warning}")
+    if data.report.rejected:
+        console.print(
+            f"note: {data.report.rejected:,} lines could not be used, see "
+            f"{data.report.rejects_file}"
+        )
+
+    name, profile = version.metadata.version, version.metadata.profile
+    champion = registry.pointer(profile)
+    promoted = promote if promote is not None else champion is None
+    if promoted:
+        registry.promote(profile, name)
+    if as_json:
+        result = {**version_as_dict(version), "promoted": promoted}
+        typer.echo(json.dumps(result, ensure_ascii=False))
+        return
+    print_version(version, Console())
+    if promoted:
+        typer.echo(f"\n{profile} model {name} is the champion now (before: {champion or 'none'})")
+    else:
+        typer.echo(
+            f"\n{profile} model {champion or 'none'} stays the champion; to use the new one: "
+            f"fraudstream models promote {name} --profile {profile}"
+        )
+
+
+def _until_ms(
+    until: str | None, share: float | None, tz: str, time_ms: NDArray[np.int64]
+) -> int | None:
+    from model.dataset import share_of_time
+    from producer.options import moment_ms, zone_named
+
+    if until is not None:
+        return moment_ms(until, "--until", zone_named(tz))
+    return None if share is None else share_of_time(time_ms, share)
+
+
+def _require_extra() -> None:
+    """One clear line where the packages of the ``train`` extra are missing."""
+    from importlib.util import find_spec
+
+    missing = [name for name in _EXTRA if find_spec(name) is None]
+    if missing:
+        raise ConfigError(
+            f"training needs packages that are not installed ({', '.join(missing)}): "
+            "pip install 'fraudstream[train]'"
+        )
+
+
+@contextmanager
+def _steps(console: Console) -> Iterator[Progress]:
+    """A bar for each step in a terminal; elsewhere nothing but the finished bars."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    ) as steps:
+        yield steps
