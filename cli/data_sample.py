@@ -79,7 +79,7 @@ def sample(
     if as_json:
         typer.echo(json.dumps(_as_dict(out, options, summary)))
     else:
-        Console().print(_as_table(out, options, summary))
+        _print(Console(), out, options, summary)
 
 
 def _datetime(text: str) -> datetime:
@@ -100,13 +100,8 @@ def _as_dict(out: Path, options: SampleOptions, summary: SampleSummary) -> dict[
     }
 
 
-def _as_table(out: Path, options: SampleOptions, summary: SampleSummary) -> Table:
-    table = Table(
-        title=f"{out}: {_SYNTHETIC}",
-        caption=f"{options.profile}, seed {options.seed}, {summary.first_time:%Y-%m-%d %H:%M:%S} "
-        f"to {summary.last_time:%Y-%m-%d %H:%M:%S} UTC, {summary.fraud_rows / summary.rows:.2%} "
-        "fraud. What each kind is: docs/sample-data.md",
-    )
+def _print(console: Console, out: Path, options: SampleOptions, summary: SampleSummary) -> None:
+    table = Table()
     table.add_column("kind")
     table.add_column("label")
     table.add_column("rows", justify="right")
@@ -114,4 +109,12 @@ def _as_table(out: Path, options: SampleOptions, summary: SampleSummary) -> Tabl
         table.add_row(name, "fraud" if Mechanism[name.upper()].fraud else "honest", f"{count:,}")
     table.add_section()
     table.add_row("all", "", f"{summary.rows:,}")
-    return table
+    console.print(f"{out}: {_SYNTHETIC}", style="bold", markup=False, soft_wrap=True)
+    console.print(table)
+    console.print(
+        f"{options.profile}, seed {options.seed}, {summary.first_time:%Y-%m-%d %H:%M:%S} to "
+        f"{summary.last_time:%Y-%m-%d %H:%M:%S} UTC, {summary.fraud_rows / summary.rows:.2%} "
+        "fraud; docs/sample-data.md says what each kind is",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_EXTRA = ("matplotlib", "onnx", "onnxmltools", "skl2onnx", "sklearn", "xgboost")
+_EXTRA = ("matplotlib", "onnx", "onnxmltools", "sklearn", "xgboost")
 _SEED = 42
 
 

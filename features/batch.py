@@ -32,7 +32,8 @@ def order_key(event_id: str) -> bytes:
     raw = event_id.encode()
     if len(raw) <= ORDER_BYTES:
         return raw
-    return raw[: ORDER_BYTES - 8] + xxhash.xxh3_64_digest(raw)
+    # Fixed-size byte arrays drop zero bytes at the end: do so here, so that both forms agree.
+    return (raw[: ORDER_BYTES - 8] + xxhash.xxh3_64_digest(raw)).rstrip(b"\0")
 
 
 def order_keys(event_ids: Sequence[str]) -> NDArray[np.bytes_]:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from stream.batch_histogram import BatchHistogram
+
 _LATENCY_BUCKETS = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
 )  # fmt: skip
@@ -56,8 +58,11 @@ class WorkerMetrics:
         self.stage = histogram(
             "stage_seconds", "Time a micro-batch spends in a stage.", _STAGE_BUCKETS, "stage"
         )
-        self.latency = histogram(
-            "event_latency_seconds", "Broker timestamp to scored.", _LATENCY_BUCKETS
+        self.latency = BatchHistogram(
+            "fraudstream_event_latency_seconds",
+            "Broker timestamp to scored.",
+            _LATENCY_BUCKETS,
+            self.registry,
         )
         self.batch_size = histogram("batch_size", "Events in a micro-batch.", _SIZE_BUCKETS)
         self.lag = gauge("consumer_lag", "Events not read yet.", "topic", "partition")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from core.errors import RejectedEvent
 from core.names import DLQ_MAX_MESSAGE_BYTES, SCHEMA_VERSION, Header
 from features.batch import AMOUNT_SCALE, EventBatch
-from features.declared import COUNTRIES, UNKNOWN
+from features.declared import COUNTRIES
 from features.iso_times import iso_times
 
 #: Namespace of the UUIDv5 of alerts.
@@ -101,9 +101,9 @@ class OutcomeEncoder:
         age = batch.number.get("age", np.full(len(batch), np.nan)).tolist()
         times = iso_times(batch.time_ms)
         amounts = (batch.amount / AMOUNT_SCALE).tolist()
-        countries = [COUNTRIES[code] for code in scored.country.tolist()]
-        if "ip_address" not in batch.text:
-            countries = [UNKNOWN] * len(batch)
+        countries: list[str | None] = [COUNTRIES[code] for code in scored.country.tolist()]
+        if "ip_address" not in batch.text:  # a field that the profile lacks is null
+            countries = [None] * len(batch)
         scores: list[bytes] = []
         alerts: list[bytes | None] = []
         for row, event_id in enumerate(batch.event_id):

@@ -188,8 +188,8 @@ class Pipeline:
                 self._publisher.send(score_topic, record.key, score)
                 if alert is not None:
                     self._publisher.send(alert_topic, record.key, alert)
-        for record in records:
-            self._metrics.latency.observe((scored_ms - record.timestamp) / 1000)
+        arrived_ms = np.fromiter((record.timestamp for record in records), np.int64, len(records))
+        self._metrics.latency.observe((scored_ms - arrived_ms) / 1000)
         self._metrics.observe_decisions(
             Counter(decided.decision),
             Counter(

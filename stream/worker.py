@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import faust
 import numpy as np
-from features.countries import load_country_table
 
 from core.kafka_admin import ensure_topics
 from core.names import Topics
 from core.settings import Settings
 from features.batch import empty_batch
+from features.countries import load_country_table
 from features.offline import compute_features
 from features.online import VelocityState
 from features.redis_wire import RedisWire
