@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.demo_outcomes import OutcomeReader, Outcomes
-from core.errors import BrokerError, FraudstreamError, StackError
+from core.errors import BrokerError, FraudstreamError, ModelError, StackError
 from core.kafka_admin import delete_topics, ensure_topics
 from core.names import Topics
 from core.settings import STACK_DIR, Settings, load_settings
@@ -50,6 +50,7 @@ class Sample:
 
     Attributes:
         csv: the file.
+        sha256: its digest.
         until: ISO time: the model has seen everything before it.
         paced_from: ISO time: from here on events are replayed at 500/s.
         fraud: ids of the replayed events with a fraud label.
@@ -58,6 +59,7 @@ class Sample:
     """
 
     csv: Path
+    sha256: str
     until: str
     paced_from: str
     fraud: set[str]
@@ -156,6 +158,7 @@ def _sample(folder: Path, rows: int, console: Console) -> Sample:
     until, paced_from = iso_times(np.array([until_ms, paced_ms]))
     return Sample(
         csv=csv,
+        sha256=data.report.sha256,
         until=until,
         paced_from=paced_from,
         fraud={ids[i] for i in range(first, len(ids)) if label[i] == 1},
@@ -165,6 +168,21 @@ def _sample(folder: Path, rows: int, console: Console) -> Sample:
 
 
 def _train(sample: Sample, settings: Settings, console: Console, folder: Path) -> None:
+    """Train, unless an earlier demo has left the same model."""
+    from features.countries import load_country_table
+    from features.declared import feature_hash
+    from model.registry import Registry
+
+    try:
+        meta = Registry(settings.models).load(settings.profile).metadata
+    except ModelError:
+        pass
+    else:
+        features = feature_hash(settings.profile, load_country_table(settings.ip_table).digest)
+        made_of = (meta.training.sha256, meta.training.until, meta.feature_hash)
+        if made_of == (sample.sha256, sample.until, features):
+            console.print("the model of an earlier demo fits: not training again")
+            return
     console.print("training on the first 60 % of its time …")
     _command(
         ["train", str(sample.csv), "--profile", "ecommerce", "--until", sample.until, "--promote"],

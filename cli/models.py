@@ -53,8 +53,8 @@ def list_versions(profile: _Profile = None, as_json: _Json = False) -> None:
         table.add_row(
             row["version"],
             _mark(row),
-            row["created_at"],
-            f"{row['rows']:,} events to {row['last']}",
+            row["created_at"][:16],
+            f"{row['rows']:,} events to {row['last'][:10]}",
             *(_plain(row[name]) for name in ("ap_random", "ap_time", "f1_random")),
         )
     Console().print(table)

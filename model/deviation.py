@@ -23,6 +23,8 @@ from model.wording import describe
 CODE = "deviation"
 #: More than this many reasons are not read.
 TOP = 3
+#: A smaller distance is rounding, as medians have more digits than features.
+_LEAST = 1e-3
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -100,7 +102,7 @@ class DeviationReasons:
             [
                 self._reason(column, matrix[row, column], z)
                 for column, z in zip(columns[row].tolist(), found[row], strict=True)
-                if z != 0
+                if abs(z) >= _LEAST
             ]
             for row in range(len(matrix))
         ]

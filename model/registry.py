@@ -130,7 +130,7 @@ class Registry:
         Raises:
             ModelError: it is missing, incomplete or damaged; the message says what to do.
         """
-        name = version or self.pointer(profile)
+        name = self.pointer(profile) if version is None else version
         if name is None:
             raise ModelError(
                 f"no {profile} model in use under {self.root}: train one with "

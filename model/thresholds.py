@@ -17,6 +17,8 @@ from model.metadata import SeverityBands, Thresholds
 MIN_GAP = 1e-5
 BLOCK_PRECISION = 0.95
 
+_TWO = np.float32(2)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Candidates:
@@ -37,7 +39,9 @@ def choose_thresholds(scores: NDArray[np.float32], fraud: NDArray[np.bool_]) -> 
         fraud: their labels, shape (n,).
     """
     found = _candidates(scores, fraud)
-    above_all = _float32((float(scores.max()) + 1.0) / 2.0)
+    highest = np.float32(scores.max())
+    # A score of exactly 1 is possible; what is above it can only be above 1.
+    above_all = max(_float32((float(highest) + 1.0) / 2.0), float(np.nextafter(highest, _TWO)))
     if not len(found.at):
         return Thresholds(above_all, above_all, *2 * ("all validation scores are alike",))
     precision = found.caught / found.flagged

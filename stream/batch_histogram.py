@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
+from prometheus_client.utils import floatToGoString  # as the library writes bounds
 
 
 class BatchHistogram(Collector):
@@ -50,7 +50,7 @@ class BatchHistogram(Collector):
         """Called by the registry for each scrape."""
         with self._lock:
             cumulative, total = np.cumsum(self._counts).tolist(), self._sum
-        bounds = [*(floatToGoString(bound) for bound in self._bounds), "+Inf"]
+        bounds = [*map(floatToGoString, self._bounds.tolist()), "+Inf"]
         yield HistogramMetricFamily(
             self._name,
             self._text,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from core.names import DLQ_MAX_MESSAGE_BYTES
 from core.settings import Settings, load_settings
 
 BACKENDS = ("local", "testcontainers")
@@ -61,7 +62,14 @@ def servers(
         from testcontainers.kafka import KafkaContainer
         from testcontainers.redis import RedisContainer
 
-        with KafkaContainer().with_kraft() as kafka, RedisContainer() as redis:
+        broker = (
+            KafkaContainer()
+            .with_kraft()
+            .with_env("KAFKA_MESSAGE_MAX_BYTES", str(DLQ_MAX_MESSAGE_BYTES))
+            .with_env("KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS", "0")
+            .with_env("KAFKA_AUTO_CREATE_TOPICS_ENABLE", "false")
+        )
+        with broker as kafka, RedisContainer() as redis:
             host, port = redis.get_container_host_ip(), redis.get_exposed_port(6379)
             yield kafka.get_bootstrap_server(), f"redis://{host}:{port}/0"
         return

@@ -64,6 +64,8 @@ class IpRanges:
 
 #: A number with more significant digits was not rounded by a spreadsheet.
 _ROUNDED_DIGITS = 6
+#: What is left of an address with an exponent is a multiple of this.
+_ROUNDED_UNIT = 10**6
 _ADDRESS = {4: ipaddress.IPv4Address, 6: ipaddress.IPv6Address}
 
 
@@ -153,7 +155,8 @@ class _Table:
                 ) from None
             first_version, first = version, restored
             self._findings.repaired(Repair.LOWER_BOUND)
-        if first_version == version == 4 and (first > last or first <= (previous or -1)):
+        misplaced = first > last or first <= (-1 if previous is None else previous)
+        if first_version == version == 4 and misplaced and first % _ROUNDED_UNIT == 0:
             # 1.54E+09 may since have been written out, as 1540000000.
             restored = _restored(text, previous)
             if restored is not None:

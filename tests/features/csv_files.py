@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from features.profiles import VECTOR
 
+Quoting: TypeAlias = Literal[0, 1, 2, 3]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 COLUMNS = (
     "user_id", "signup_time", "purchase_time", "purchase_value", "device_id", "source", "browser",
@@ -80,7 +82,7 @@ class Style:
     ip: str = "integer"
     delimiter: str = ","
     line_end: str = "\n"
-    quoting: int = csv.QUOTE_MINIMAL
+    quoting: Quoting = csv.QUOTE_MINIMAL
     encoding: str = "utf-8"
     compressed: bool = False
     capitals: bool = False
@@ -113,7 +115,7 @@ def purchases_csv(purchases: Sequence[Purchase], style: Style) -> bytes:
     out = io.StringIO()
     writer = csv.writer(
         out, delimiter=style.delimiter, quoting=style.quoting, lineterminator=style.line_end
-    )  # type: ignore[call-overload, unused-ignore]
+    )
     writer.writerow(header)
     writer.writerows([row[name] for name in columns] for row in rows)
     text = out.getvalue()

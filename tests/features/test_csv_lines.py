@@ -79,6 +79,13 @@ def test_an_open_quote_costs_one_line_and_not_the_rest_of_the_file(tmp_path: Pat
     assert rejects(data) == [(3, "", "open_quote")]
 
 
+def test_an_open_quote_does_not_swallow_lines_up_to_the_next_quote(tmp_path: Path) -> None:
+    broken = with_value("device_id", '"QVPSP')
+    data = read(ecommerce_file(tmp_path, broken, ROW, ROW, with_value("device_id", 'QVPSP"')))
+    assert rejects(data) == [(2, "", "open_quote")]
+    assert data.line.tolist() == [3, 4, 5]
+
+
 def test_an_open_quote_in_the_last_line_is_set_aside(tmp_path: Path) -> None:
     data = read(saved(tmp_path, f'{HEADER}\n{ROW}\n"{ROW}'))
     assert rejects(data) == [(3, "", "open_quote")]

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.batch import EventBatch
 from features.csv_source import CsvData, read_transactions
+from features.validation import decode, to_batch
+from producer.encode import encode_events
 from tests.features.csv_files import (
     BANKING_HEADER,
     BANKING_ROW,
@@ -80,6 +82,7 @@ def assert_same_events(one: EventBatch, other: EventBatch) -> None:
         np.testing.assert_array_equal(column, other.number[name])
 
 
+@settings(deadline=None)
 @given(purchases, styles)
 def test_the_way_a_file_is_written_does_not_change_its_events(
     folder: Path, meant: list[Purchase], style: Style
@@ -92,6 +95,7 @@ def test_the_way_a_file_is_written_does_not_change_its_events(
     assert found.report.rejected == 0
 
 
+@settings(deadline=None)
 @given(purchases, styles)
 def test_events_are_what_the_file_means(folder: Path, meant: list[Purchase], style: Style) -> None:
     found = read(saved(folder, purchases_csv(meant, style)))
@@ -109,6 +113,20 @@ def test_events_are_what_the_file_means(folder: Path, meant: list[Purchase], sty
     np.testing.assert_array_equal(batch.number["age"], ages)
     assert found.label.tolist() == [one.label for one in meant]
     assert found.line.tolist() == list(range(2, len(meant) + 2))
+
+
+@settings(deadline=None)
+@given(purchases, styles)
+def test_what_can_be_read_can_be_replayed(
+    folder: Path, meant: list[Purchase], style: Style
+) -> None:
+    batch = read(saved(folder, purchases_csv(meant, style))).batch
+    now = np.full(len(batch), batch.time_ms.max())
+    decoded = decode("ecommerce", encode_events(batch), now, 0)
+    assert decoded.rejected == {}
+    received = to_batch("ecommerce", [event for event in decoded.event if event is not None])
+    assert received.event_id == batch.event_id
+    assert_same_events(received, batch)
 
 
 def test_ids_hold_the_hash_of_the_decompressed_file_and_the_line(tmp_path: Path) -> None:

@@ -196,7 +196,7 @@ def test_every_message_is_measured_by_its_own_broker_time() -> None:
 
 def test_a_long_id_is_ordered_by_its_key_and_kept_whole() -> None:
     # Also where the key ends in a zero byte, which arrays of bytes do not keep.
-    zero = next(text for n in range(10_000) if order_key(text := f"{'e' * 41}{n}")[-1] == 0)
+    zero = next(text for n in range(10_000) if len(order_key(text := f"{'e' * 41}{n}")) < 40)
     for event_id in ("e" * 256, zero):
         value = json.dumps(SAMPLES["ecommerce"] | {"event_id": event_id}).encode()
         result = decoded("ecommerce", [value])

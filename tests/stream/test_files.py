@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.kafka_admin import ensure_topics
+from core.names import Topics
 from core.settings import Settings, load_settings
 from features.countries import load_country_table
 from features.csv_source import read_transactions
@@ -47,9 +49,8 @@ def drained_equals_offline(
     settings: Settings, csv: Path, folder: Path, *, rejected: int, alert_all: bool = True
 ) -> int:
     """Replay ``csv`` into four partitions, drain it with one worker, compare; number of events."""
-    replayed = json.loads(
-        fraudstream(settings, folder, "replay", str(csv), "--partitions", "4", "--json")
-    )
+    ensure_topics(settings, Topics(settings.namespace).all(settings.profile), 4)
+    replayed = json.loads(fraudstream(settings, folder, "replay", str(csv), "--json"))
     assert replayed["rejected_lines"] == rejected
     data = read_transactions(csv, settings.profile, rejects=folder / "again.rejects.csv")
     extra = ALERT_ALL if alert_all else {}

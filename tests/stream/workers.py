@@ -107,6 +107,7 @@ class Reader:
                 for partition in self._consumer.list_topics(name, 10).topics[name].partitions
             ]
         )
+        assert self._consumer.assignment(), "make the topics first"
 
     def read_until(self, outcomes: int, timeout_s: float = 90.0) -> Published:
         """Read until so many distinct events have a score or a dead letter, and a bit further."""
