@@ -6,7 +6,8 @@ or in one reject; one bad quote costs its own line and never the rest of the fil
 1. a block of lines goes through the ``csv`` reader at once; when each line gave one row, the
    line numbers are known and that was all (this is nearly always so);
 2. otherwise its lines are read one record at a time: a record may take up further lines while a
-   quote is open, and is given up as a single line when that does not end well soon;
+   quote is open, and is given up as a single line when that does not end well soon, or would take
+   in lines that are rows by themselves;
 3. rows with a wrong number of fields are set aside, except where only empty fields are too many.
 """
 
@@ -133,13 +134,20 @@ class Records:
         try:
             row: list[str] = next(reader)
             taken: int = reader.line_num
-            if taken == 1 or (taken <= len(ahead) and len(row) == self._width):
+            if taken == 1:
+                return row, 1
+            closed = taken <= len(ahead) and len(row) == self._width
+            # A line within that is a row by itself speaks for a stray quote before it.
+            if closed and not any(self._is_row(line) for line in ahead[1:taken]):
                 return row, taken
             code, why = LineCode.OPEN_QUOTE, "a quote opens here and is never closed: close it"
         except csv.Error as error:
             code, why = LineCode.BAD_LINE, f"it cannot be read as CSV ({error}): look at its quotes"
         self._findings.reject(self._line + 1 + at, code, why, value=lines[at].rstrip("\r\n"))
         return None, 1
+
+    def _is_row(self, line: str) -> bool:
+        return len(next(self._reader([line]))) == self._width
 
     def _shaped(self, numbers: Sequence[int], rows: list[list[str]]) -> Page:
         """The rows that are as wide as the header."""

@@ -79,9 +79,12 @@ def test_an_open_quote_costs_one_line_and_not_the_rest_of_the_file(tmp_path: Pat
     assert rejects(data) == [(3, "", "open_quote")]
 
 
-def test_an_open_quote_does_not_swallow_lines_up_to_the_next_quote(tmp_path: Path) -> None:
+@pytest.mark.parametrize("field", ["device_id", "source", "browser"])
+def test_an_open_quote_does_not_swallow_lines_up_to_the_next_quote(
+    tmp_path: Path, field: str
+) -> None:
     broken = with_value("device_id", '"QVPSP')
-    data = read(ecommerce_file(tmp_path, broken, ROW, ROW, with_value("device_id", 'QVPSP"')))
+    data = read(ecommerce_file(tmp_path, broken, ROW, ROW, with_value(field, 'QVPSP"')))
     assert rejects(data) == [(2, "", "open_quote")]
     assert data.line.tolist() == [3, 4, 5]
 

@@ -1,0 +1,58 @@
+"""The figures that are known of the real files; their generated twin is ``test_evaluation``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from features.countries import load_country_table
+from features.csv_source import read_transactions
+from model.boosting import predict
+from model.dataset import Dataset, make_dataset
+from model.evaluation import evaluate
+from model.export import check_parity, to_onnx
+from model.fitting import fit_part
+from model.metrics import Outcomes, measure
+from model.results import Interval
+from model.splits import splits_of
+
+pytestmark = pytest.mark.realdata
+
+
+def read(folder: Path, name: str, rejects: Path) -> Dataset:
+    data = read_transactions(folder / name, rejects=rejects)
+    countries = load_country_table(folder / "IpAddress_to_Country.csv")
+    return make_dataset(data.batch, data.label, countries)
+
+
+def between(figure: Interval, low: float, high: float) -> bool:
+    assert figure.value is not None
+    return low <= figure.value <= high
+
+
+def test_ecommerce_reaches_its_ceiling_and_no_more(real_data: Path, tmp_path: Path) -> None:
+    data = read(real_data, "Fraud_Data.csv", tmp_path / "rejects.csv")
+    found = evaluate(data, 42, lambda done, total: None, resamples=50).evaluation
+    random, time, attack = (found.splits[name] for name in ("random", "time", "attack"))
+    assert between(random["f1"], 0.69, 0.71)  # above it: look for the leak
+    assert between(random["precision"], 0.97, 1.0)
+    assert between(random["average_precision"], 0.62, 0.66)
+    assert between(attack["f1"], 0.96, 0.99)
+    assert between(time["f1"], 0.0, 0.15)  # its test part holds no ring
+    assert between(time["roc_auc"], 0.5, 0.6)
+
+
+def test_banking_ranks_later_fraud(real_data: Path, tmp_path: Path) -> None:
+    data = read(real_data, "creditcard_first_170000.csv.gz", tmp_path / "rejects.csv")
+    assert (len(data), data.duplicates, data.fraud.sum()) == (169_363, 637, 342)
+    (part,) = splits_of(data)[0][1].parts
+    fitted = fit_part(data.matrix[part.train], data.fraud[part.train], 42, lambda: None)
+    score = predict(fitted.booster, data.matrix[part.test])
+    flagged = score >= fitted.thresholds.review
+    figures = measure(Outcomes(data.fraud[part.test], score, flagged), 42, resamples=50)
+    assert between(figures["average_precision"], 0.78, 0.9)
+    assert between(figures["f1"], 0.7, 0.9)
+    graph = to_onnx(fitted.booster)
+    parity = check_parity(fitted.booster, graph, data.matrix[part.test], fitted.thresholds)
+    assert parity.flipped == 0
