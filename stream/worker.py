@@ -110,6 +110,7 @@ def run_worker(settings: Settings) -> int:
         redirect_stdouts=False,
         quiet=True,
     )
+    worker.spinner = None  # its escape codes would end up in the log
     try:
         worker.execute_from_commandline()
     except SystemExit as stopped:

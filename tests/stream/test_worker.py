@@ -278,6 +278,7 @@ def test_logs_hold_no_user_device_address_or_payload(
     worker.terminate()
     log = worker.log.read_text()
     assert "worker ready" in log
+    assert "\x1b" not in log
     for secret in ("user-", "device-", "8.8.", "e-0000", "broken"):
         assert secret not in log, secret
 
