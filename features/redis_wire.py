@@ -29,10 +29,9 @@ class _BulkReplies:
 
     _sock: Any
 
-    def read_replies(self, count: int) -> list[Any]:
-        """The next ``count`` replies; an error reply is returned, not raised."""
+    def read_replies(self, count: int, buffer: bytearray) -> list[Any]:
+        """The next ``count`` replies, read by way of ``buffer``; errors are returned, not raised."""
         reader = hiredis.Reader(notEnoughData=_NOT_YET)
-        buffer = bytearray(_READ_BYTES)
         replies: list[Any] = []
         while len(replies) < count:
             size = self._sock.recv_into(buffer)
@@ -77,6 +76,7 @@ class RedisWire:
         pool = self.client.connection_pool
         pool.connection_class = _bulk_class(pool.connection_class)
         self._connection: Any = None
+        self._buffer = bytearray(_READ_BYTES)  # kept: a new one for each call costs more than Redis
 
     def execute(self, commands: Sequence[Command]) -> list[Any]:
         """Send ``commands`` and return their replies in order; as ``exchange``."""
@@ -96,7 +96,7 @@ class RedisWire:
             connection = self._connection = self.client.connection_pool.get_connection()
         try:
             connection.send_packed_command([packed], check_health=False)
-            found: list[Any] = connection.read_replies(replies)
+            found: list[Any] = connection.read_replies(replies, self._buffer)
         except (RedisError, OSError):
             self._connection = None
             connection.disconnect()

@@ -89,7 +89,10 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         if not self.flow_active or epoch != self._live_epoch:
             return None
         merged = self._merger.take(self.app.batch_max)
-        return None if merged is None else Batch(merged.items, merged.next_offset, epoch)
+        if merged is None:
+            return None
+        self._asked = False  # a partition may have been emptied: ask again whether it is at its end
+        return Batch(merged.items, merged.next_offset, epoch)
 
     async def _fetch(self, epoch: int, timeout: float) -> None:
         wanted = {
