@@ -1,7 +1,8 @@
 """``fraudstream demo``: the whole path on one machine, ending with what came of it.
 
-1. Start the local stack, less the servers that FRAUDSTREAM_KAFKA or FRAUDSTREAM_REDIS name.
-2. Make a synthetic sample; train on the first 60 % of its time (once; the model is kept).
+1. Start the local stack, less the servers that FRAUDSTREAM_KAFKA or FRAUDSTREAM_REDIS name;
+   meanwhile,
+2. make a synthetic sample; train on the first 60 % of its time (once; the model is kept).
 3. Start a worker in a namespace of the demo's own.
 4. Replay the unseen rest: first at full speed, then 20 s at 500 events/s.
 5. Read the outcomes back from the topics, compare them with the labels, write the summary.
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +35,7 @@ from core.errors import BrokerError, FraudstreamError, ModelError, StackError
 from core.kafka_admin import delete_topics, ensure_topics
 from core.names import Topics
 from core.settings import STACK_DIR, Settings, load_settings
+from stack.local import Addresses, LocalStack
 
 TRAIN_SHARE = 0.6
 SAMPLE_ROWS = 60_000
@@ -83,16 +86,26 @@ def demo(
     console = Console(stderr=True, highlight=False)
     folder = STACK_DIR / "demo"
     folder.mkdir(parents=True, exist_ok=True)
+    setup_s = time.time() - started
     with ExitStack() as stack:
-        settings = _servers(stack, console, folder)
-        stack.callback(_clean_up, settings)
-        ensure_topics(settings, Topics(settings.namespace).all(settings.profile))
-        setup_s = time.time() - started
-
+        # The servers start while the sample is made and the model trained: they do not meet.
+        starting = _start_servers(stack, console)
+        own: dict[str, Any] = {
+            "profile": "ecommerce",
+            "namespace": f"demo-{os.getpid():x}-{int(time.time()):x}",
+            "models": folder / "models",
+        }
         before = time.monotonic()
         sample = _sample(folder, rows, console)
-        _train(sample, settings, console, folder)
+        _train(sample, load_settings(**own), console, folder)
         train_s = time.monotonic() - before
+
+        before = time.monotonic()
+        addresses = starting.result()
+        settings = load_settings(kafka=addresses.kafka, redis=addresses.redis, **own)
+        stack.callback(_clean_up, settings)
+        ensure_topics(settings, Topics(settings.namespace).all(settings.profile))
+        setup_s += time.monotonic() - before
 
         before = time.monotonic()
         worker = stack.enter_context(_worker(settings, folder, console))
@@ -108,19 +121,19 @@ def demo(
             _stay(worker, console)
 
 
-def _servers(stack: ExitStack, console: Console, folder: Path) -> Settings:
-    own: dict[str, Any] = {
-        "profile": "ecommerce",
-        "namespace": f"demo-{os.getpid():x}-{int(time.time()):x}",
-        "models": folder / "models",
-    }
-    from stack.local import LocalStack
-
+def _start_servers(stack: ExitStack, console: Console) -> Future[Addresses]:
+    """Begin to start the servers; ``stack`` stops at its end what this started."""
     local = LocalStack.configured()
-    addresses = local.up(console.print)
-    if addresses.started:
-        stack.callback(local.down)
-    return load_settings(kafka=addresses.kafka, redis=addresses.redis, **own)
+    pool = ThreadPoolExecutor(1)
+    starting = pool.submit(local.up, console.print)
+    pool.shutdown(wait=False)
+
+    def stop() -> None:
+        if starting.exception() is None and starting.result().started:
+            local.down(report=console.print)
+
+    stack.callback(stop)
+    return starting
 
 
 def _clean_up(settings: Settings) -> None:

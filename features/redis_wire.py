@@ -30,7 +30,7 @@ class _BulkReplies:
     _sock: Any
 
     def read_replies(self, count: int, buffer: bytearray) -> list[Any]:
-        """The next ``count`` replies, read by way of ``buffer``; errors are returned, not raised."""
+        """The next ``count`` replies, read through ``buffer``; errors are returned, not raised."""
         reader = hiredis.Reader(notEnoughData=_NOT_YET)
         replies: list[Any] = []
         while len(replies) < count:
