@@ -19,7 +19,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: requirements.txt pyproject.toml | $(BIN)/python
-	@echo "installing what requirements.txt names (about 260 MB the first time) …"
+	@echo "installing what requirements.txt names (about 320 MB the first time) …"
 	@$(PIP_INSTALL) --require-hashes -r requirements.txt
 	@$(PIP_INSTALL) --no-build-isolation --editable .
 	@touch $@

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import math
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ModelError
+from core.messages import Reason
 from features.declared import Feature, declared_features
 from model.registry import ModelVersion
 from model.wording import describe
@@ -25,24 +25,6 @@ CODE = "deviation"
 TOP = 3
 #: A smaller distance is rounding, as medians have more digits than features.
 _LEAST = 1e-3
-
-
-class Reason(msgspec.Struct, frozen=True):
-    """Why an event stands out.
-
-    Attributes:
-        code: how the reason was found.
-        feature: the feature it speaks of.
-        value: the feature's value, None where unknown.
-        contribution: distance from what is usual, in standard deviations, with its sign.
-        text: the same for people.
-    """
-
-    code: str
-    feature: str
-    value: float | None
-    contribution: float
-    text: str
 
 
 class DeviationReasons:
@@ -124,7 +106,9 @@ class DeviationReasons:
         # The shortest decimal that reads back as the same float32, as feature values are published.
         value = None if np.isnan(raw) else float(str(raw))
         text = describe(feature, value, self._typical[column])
-        return Reason(CODE, feature.name, value, round(z, 4), text)
+        return Reason(
+            code=CODE, feature=feature.name, value=value, contribution=round(z, 4), text=text
+        )
 
 
 def _groups(features: tuple[Feature, ...]) -> list[NDArray[np.intp]]:

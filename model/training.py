@@ -22,6 +22,7 @@ import sklearn
 import xgboost
 
 from features.declared import declared_features, feature_hash
+from features.iso_times import iso_time
 from model import boosting
 from model.card import model_card
 from model.dataset import Dataset
@@ -129,8 +130,3 @@ def _metadata(
         },
         created_at=iso_time(origin.now_ms),
     )
-
-
-def iso_time(time_ms: int) -> str:
-    """ISO 8601 UTC with ``Z``, to the millisecond."""
-    return f"{np.datetime64(time_ms, 'ms')}Z"

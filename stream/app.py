@@ -137,6 +137,7 @@ def add_agent(app: WorkerApp, pipeline: Pipeline, topics: Topics) -> None:
             try:
                 await loop.run_in_executor(work, partial(pipeline.process, batch.items))
             except Abandoned:
+                batch.started = False  # nobody needs to wait for it; it will be read again
                 continue
             except Exception:
                 _log.critical("cannot go on, the batch will be read again", exc_info=True)

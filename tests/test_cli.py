@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 import typer.main
 
 from cli.main import app
-from tests.stream.workers import ROOT
+from tests.stream.workers import ROOT, bare_environment
 
 _GROUP = typer.main.get_command(app)
 
@@ -28,16 +27,15 @@ def commands(group: object = _GROUP, path: tuple[str, ...] = ()) -> list[tuple[s
 
 
 def fraudstream(folder: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **{key: value for key, value in os.environ.items() if not key.startswith("FRAUDSTREAM_")},
-        "PYTHONPATH": str(ROOT),
-        "COLUMNS": "100",
-        **settings,
-    }
     return subprocess.run(
-        [sys.executable, "-m", "cli", *words], cwd=folder, env=environment,
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+        [sys.executable, "-m", "cli", *words],
+        cwd=folder,
+        env=bare_environment(COLUMNS="100", **settings),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
 
 
 def test_commands_are_those_of_the_contract() -> None:

@@ -110,8 +110,8 @@ def test_metrics_are_those_of_the_worker() -> None:
     found = {}
     for collector in WorkerMetrics("ecommerce").registry._collector_to_names:
         metric: Any = collector
-        suffix = "_total" if metric._type == "counter" else ""
-        labels = ", ".join(f"`{label}`" for label in metric._labelnames)
+        suffix = "_total" if getattr(metric, "_type", "") == "counter" else ""
+        labels = ", ".join(f"`{label}`" for label in getattr(metric, "_labelnames", ()))
         found[metric._name + suffix] = labels
     assert {name: cells[0] for name, cells in table("metric").items()} == found
 

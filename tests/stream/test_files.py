@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,28 +18,22 @@ from features.countries import load_country_table
 from features.csv_source import read_transactions
 from features.offline import compute_features
 from tests.stream.test_worker import ALERT_ALL
-from tests.stream.workers import ROOT, Reader, committed, end_offsets, running_worker
+from tests.stream.workers import Reader, committed, end_offsets, environment_of, running_worker
 
 pytestmark = pytest.mark.integration
 
 
 def fraudstream(settings: Settings, folder: Path, *arguments: str) -> str:
     """Run one command as a user would; returns its standard output."""
-    environment = {
-        **{key: value for key, value in os.environ.items() if not key.startswith("FRAUDSTREAM_")},
-        "PYTHONPATH": str(ROOT),
-        "FRAUDSTREAM_KAFKA": settings.kafka,
-        "FRAUDSTREAM_REDIS": settings.redis.get_secret_value(),
-        "FRAUDSTREAM_NAMESPACE": settings.namespace,
-        "FRAUDSTREAM_PROFILE": settings.profile,
-        "FRAUDSTREAM_MODELS": str(settings.models),
-    }
-    if settings.ip_table is not None:
-        environment["FRAUDSTREAM_IP_TABLE"] = str(settings.ip_table)
     done = subprocess.run(
         [sys.executable, "-m", "cli", *arguments],
-        env=environment, cwd=folder, capture_output=True, text=True, check=False, timeout=280,
-    )  # fmt: skip
+        env=environment_of(settings),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -54,8 +47,6 @@ def drained_equals_offline(
     assert replayed["rejected_lines"] == rejected
     data = read_transactions(csv, settings.profile, rejects=folder / "again.rejects.csv")
     extra = ALERT_ALL if alert_all else {}
-    if settings.ip_table is not None:
-        extra = {**extra, "FRAUDSTREAM_IP_TABLE": str(settings.ip_table)}
     reader = Reader(settings)
     try:
         with running_worker(settings, folder / "worker.log", **extra) as worker:

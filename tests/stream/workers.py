@@ -46,23 +46,33 @@ class Worker:
             time.sleep(0.05)
 
 
-@contextmanager
-def running_worker(settings: Settings, log: Path, **extra: str) -> Iterator[Worker]:
-    """A worker as a user would start it, with the given settings; killed at the end if need be."""
-    environment = {
-        **{key: value for key, value in os.environ.items() if not key.startswith("FRAUDSTREAM_")},
-        "PYTHONPATH": str(ROOT),
+def bare_environment(**extra: str) -> dict[str, str]:
+    """The environment of a child process: ours without any setting, plus those given."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("FRAUDSTREAM_")}
+    return {**kept, "PYTHONPATH": str(ROOT), **extra}
+
+
+def environment_of(settings: Settings, **extra: str) -> dict[str, str]:
+    """The environment of a child process that is to have the given settings."""
+    given = {
         "FRAUDSTREAM_KAFKA": settings.kafka,
         "FRAUDSTREAM_REDIS": settings.redis.get_secret_value(),
         "FRAUDSTREAM_NAMESPACE": settings.namespace,
         "FRAUDSTREAM_PROFILE": settings.profile,
         "FRAUDSTREAM_MODELS": str(settings.models),
         "FRAUDSTREAM_METRICS_PORT": str(settings.metrics_port),
-        **extra,
     }
+    if settings.ip_table is not None:
+        given["FRAUDSTREAM_IP_TABLE"] = str(settings.ip_table)
+    return bare_environment(**{**given, **extra})
+
+
+@contextmanager
+def running_worker(settings: Settings, log: Path, **extra: str) -> Iterator[Worker]:
+    """A worker as a user would start it, with the given settings; killed at the end if need be."""
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "stream"], env=environment, cwd=log.parent,
+            [sys.executable, "-m", "stream"], env=environment_of(settings, **extra), cwd=log.parent,
             stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
     worker = Worker(process, log)
