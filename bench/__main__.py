@@ -63,8 +63,8 @@ def run(
             data = read_transactions(csv, profile)
             order = data.batch.in_total_order()[:events]
             servers = {
-                name: psutil.Process(one.pid)
-                for name, one in zip(("broker", "redis"), stack.status(), strict=True)
+                {"kafka": "broker"}.get(one.name, one.name): psutil.Process(one.pid)
+                for one in stack.status()
                 if one.pid is not None
             }
             bench = Bench(settings, data.batch.take(order), partitions, servers, folder)

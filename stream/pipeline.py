@@ -141,13 +141,17 @@ class Pipeline:
 
     def _patiently(self, call: Callable[[], T]) -> T:
         """The result of ``call``, repeated with backoff while Redis is away."""
-        return Retrying(
+        attempts = Retrying(
             retry=retry_if_exception_type((RedisError, OSError)),
             wait=wait_exponential_jitter(initial=0.05, max=5.0),
             before_sleep=self._redis_failed,
             sleep=self._sleep,
             reraise=True,
-        )(call)
+        )
+        result = attempts(call)
+        if attempts.statistics["attempt_number"] > 1:
+            _log.info("Redis: answers again")
+        return result
 
     def _redis_failed(self, attempt: Any) -> None:
         self._metrics.redis_errors.inc()
