@@ -29,6 +29,8 @@ CONTENDERS = {
     "plain_loop": [sys.executable, "-m", "bench.plain_loop"],
 }
 _READY_S = 60.0
+#: Events by which a contender shows that it has joined its group and scores.
+_WARM_UP = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +78,16 @@ class Bench:
         )
 
     def pace(self, name: str, rate: int, events: int) -> dict[str, float]:
-        """Latency percentiles in ms of ``name`` at ``rate`` events/s, the first second left out."""
+        """Latency percentiles in ms of ``name`` at ``rate`` events/s, from when it scores."""
         with self._namespace() as settings, self._running(name, settings):
             few = self.batch.take(np.arange(min(events, len(self.batch))))
             reader = OutcomeReader(settings)
-            self._publish(settings, rate=rate, batch=few)
+            self._publish(settings, rate=rate, batch=few.take(np.arange(_WARM_UP)))
+            reader.wait_for(_WARM_UP, 60)
+            self._publish(settings, rate=rate, batch=few.take(np.arange(_WARM_UP, len(few))))
             outcomes: Outcomes = reader.wait_for(len(few), 120)
             reader.close()
-        return outcomes.latency_ms(few.event_id[rate:])
+        return outcomes.latency_ms(few.event_id[_WARM_UP:])
 
     @contextmanager
     def _namespace(self) -> Iterator[Settings]:
