@@ -27,8 +27,9 @@ from core.names import PARTITIONS, Topics
 from core.settings import Settings, load_settings
 from features.csv_source import CsvData, CsvReport, read_transactions
 from features.iso_times import iso_time
+from features.zones import zone_named
 from producer.checkpoint import Checkpoint, checkpoint_path, read_checkpoint, sole_replay
-from producer.options import duration_ms, moment_ms, speed_factor, zone_named
+from producer.options import duration_ms, moment_ms, speed_factor
 from producer.pacing import ByRate, BySpeed, Pace, Unpaced
 from producer.plan import Plan, make_plan
 from producer.replay import End, Job, Progress

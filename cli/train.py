@@ -141,8 +141,9 @@ def train(
 def _until_ms(
     until: str | None, share: float | None, tz: str, time_ms: NDArray[np.int64]
 ) -> int | None:
+    from features.zones import zone_named
     from model.dataset import share_of_time
-    from producer.options import moment_ms, zone_named
+    from producer.options import moment_ms
 
     if until is not None:
         return moment_ms(until, "--until", zone_named(tz))

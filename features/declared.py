@@ -15,6 +15,7 @@ from functools import cache
 
 import pycountry
 
+from core.names import DAY_MS
 from features.profiles import VECTOR, profile_spec
 
 #: Window name → length in milliseconds. An event at s lies in window w of an event at t when
@@ -22,14 +23,14 @@ from features.profiles import VECTOR, profile_spec
 WINDOWS = {
     "1m": 60_000,
     "1h": 3_600_000,
-    "24h": 86_400_000,
-    "7d": 7 * 86_400_000,
-    "30d": 30 * 86_400_000,
+    "24h": DAY_MS,
+    "7d": 7 * DAY_MS,
+    "30d": 30 * DAY_MS,
 }
 #: How far back an entity is remembered at all.
-LOOK_BACK_MS = 180 * 86_400_000
+LOOK_BACK_MS = 180 * DAY_MS
 #: Events later than this many milliseconds behind the partition's newest are not put into state.
-HORIZON_MS = 7 * 86_400_000
+HORIZON_MS = 7 * DAY_MS
 #: A feature looks at the latest this many remembered events of the entity (C in the docs).
 CAP = 512
 #: State keeps this many more for late and redelivered events (S in the docs).

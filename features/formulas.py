@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.names import DAY_MS
 from features.batch import AMOUNT_SCALE, EventBatch
 from features.declared import WINDOWS, Feature, declared_features
 from features.kernel import ABSENT, Quantity
 
-_DAY_MS = 86_400_000
 _HOUR_MS = 3_600_000
 _WINDOW_INDEX = {name: index for index, name in enumerate(WINDOWS)}
 
@@ -67,11 +67,11 @@ def _category(feature: Feature, known: Known) -> Floats:
 
 
 def _hour(_: Feature, known: Known) -> Floats:
-    return (known.batch.time_ms % _DAY_MS // _HOUR_MS).astype(np.float64)
+    return (known.batch.time_ms % DAY_MS // _HOUR_MS).astype(np.float64)
 
 
 def _weekday(_: Feature, known: Known) -> Floats:
-    return ((known.batch.time_ms // _DAY_MS + 3) % 7).astype(np.float64)  # 1970-01-01: a Thursday
+    return ((known.batch.time_ms // DAY_MS + 3) % 7).astype(np.float64)  # 1970-01-01: a Thursday
 
 
 def _since_signup(_: Feature, known: Known) -> Floats:

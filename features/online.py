@@ -24,6 +24,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from core.names import DAY_MS
 from features.batch import EventBatch
 from features.compaction import COMPACT_ABOVE, Compactor
 from features.declared import HORIZON_MS, LOOK_BACK_MS
@@ -32,9 +33,8 @@ from features.kernel import Quantity, quantities_from_logs
 from features.profiles import profile_spec
 from features.redis_wire import Command, RedisWire
 
-_DAY_MS = 86_400_000
 #: Forget an entity after this much wall-clock time without an event: look-back, lateness, slack.
-TTL_MS = LOOK_BACK_MS + HORIZON_MS + 3 * _DAY_MS
+TTL_MS = LOOK_BACK_MS + HORIZON_MS + 3 * DAY_MS
 _TTL = str(TTL_MS).encode()
 # Packed once: ``features.redis_wire.pack`` for each command costs more than Redis spends on it.
 _GET = b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from core.errors import ConfigError
 
@@ -36,20 +35,6 @@ def speed_factor(text: str) -> float:
     if factor <= 0:
         raise ConfigError(f"--speed {text!r} is not a factor above zero: write 1x or 3600x")
     return factor
-
-
-def zone_named(name: str) -> tzinfo:
-    """The time zone called ``name`` in the IANA database.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ConfigError(
-            f"--tz {name!r} is not a known time zone: write UTC, Europe/Berlin, America/New_York"
-        ) from None
 
 
 def moment_ms(text: str, option: str, zone: tzinfo = UTC) -> int:

@@ -105,11 +105,6 @@ class Merger(Generic[P]):
         """How many rows of all partitions wait for others."""
         return sum(self.buffered(name) for name in self._names)
 
-    @property
-    def ready(self) -> int:
-        """How many rows may be taken at once."""
-        return 0 if self._ready is None else len(self._ready)
-
     def add(self, partition: P, rows: Rows) -> None:
         """Buffer rows that follow those already added for the partition."""
         state = self._partitions[partition]

@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from core.names import DAY_MS, RejectCode
 from features.csv_source.findings import Findings, Repair
 from features.rules_of_fields import refused
 from features.rules_of_times import END_TIME_MS, MIN_TIME_MS
+from features.zones import zone_named
 
 ORDERS = ("mdy", "dmy", "ymd")
 #: The code of no moment.
@@ -188,14 +189,7 @@ class Moments:
 
 def _zone(name: str) -> ZoneInfo | None:
     """The zone, None for UTC itself, which needs no database."""
-    if name == "UTC":
-        return None
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ConfigError(
-            f"--tz {name!r} is not a known time zone: write UTC, Europe/Berlin, America/New_York"
-        ) from None
+    return None if name == "UTC" else zone_named(name)
 
 
 def _parts(text: str) -> _Parts:

@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from core.errors import ConfigError
-from producer.options import duration_ms, moment_ms, speed_factor, zone_named
+from features.zones import zone_named
+from producer.options import duration_ms, moment_ms, speed_factor
 
 
 @pytest.mark.parametrize(

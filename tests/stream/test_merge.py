@@ -58,7 +58,7 @@ def test_partitions_filled_in_order_come_out_in_total_order_however_fetched(
         merger.add(number, rows(left[number][:size], read[number]))
         left[number] = left[number][size:]
         read[number] += size
-    while any(merger.buffered(number) for number in left) or merger.ready:
+    while any(merger.buffered(number) for number in left):
         for number in left:
             merger.set_idle(number, not merger.buffered(number))
         for merged in drained(merger, 3):
