@@ -21,7 +21,7 @@ from core.names import Topics
 from core.settings import Settings, load_settings
 from features.batch import EventBatch
 from features.online import delete_namespace
-from features.redis_wire import RedisWire
+from features.open_wire import open_wire
 from producer.encode import encode_events
 
 CONTENDERS = {
@@ -106,7 +106,7 @@ class Bench:
             yield settings
         finally:
             delete_topics(settings, topics)
-            wire = RedisWire(settings.redis.get_secret_value())
+            wire = open_wire(settings.redis.get_secret_value())
             delete_namespace(wire, settings.namespace)
             wire.close()
 

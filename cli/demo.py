@@ -139,11 +139,11 @@ def _start_servers(stack: ExitStack, console: Console) -> Future[Addresses]:
 def _clean_up(settings: Settings) -> None:
     """Take the demo's namespace out of Kafka and Redis again."""
     from features.online import delete_namespace
-    from features.redis_wire import RedisWire
+    from features.open_wire import open_wire
 
     try:
         delete_topics(settings, Topics(settings.namespace).all(settings.profile))
-        wire = RedisWire(settings.redis.get_secret_value())
+        wire = open_wire(settings.redis.get_secret_value())
         delete_namespace(wire, settings.namespace)
         wire.close()
     except (FraudstreamError, OSError) as error:

@@ -75,9 +75,9 @@ def _kafka(settings: Settings) -> str:
 
 
 def _redis(settings: Settings) -> str:
-    from features.redis_wire import RedisWire
+    from features.open_wire import open_wire
 
-    wire = RedisWire(settings.redis.get_secret_value())
+    wire = open_wire(settings.redis.get_secret_value())
     try:
         wire.check_policy()
     finally:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from features.batch import ORDER_BYTES
 from features.declared import CAP, HORIZON_MS, LOOK_BACK_MS, SLACK
 from features.entry import ENTRY_BYTES, ID_WORD, TIME_SHIFT, WORDS
-from features.redis_wire import RedisWire
+from features.wire import Wire
 
 #: A log is compacted when it has more entries than this.
 COMPACT_ABOVE = CAP + SLACK + 256
@@ -47,7 +47,7 @@ return 0
 class Compactor:
     """Shortens logs in Redis."""
 
-    def __init__(self, wire: RedisWire) -> None:
+    def __init__(self, wire: Wire) -> None:
         self._wire = wire
 
     def compact(self, key: bytes, content: bytes) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import socket
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
@@ -20,6 +19,7 @@ import iptocc
 import numpy as np
 from numpy.typing import NDArray
 
+from features.addresses import pack_addresses
 from features.country_names import country_name
 from features.csv_source.ip_ranges import IpRange, read_ip_ranges
 from features.declared import COUNTRIES, UNKNOWN
@@ -116,19 +116,9 @@ class _RangeTable(CountryTable):
     def codes(self, addresses: Sequence[str | None]) -> NDArray[np.int16]:
         """See ``CountryTable``."""
         result = np.full(len(addresses), _UNKNOWN_CODE, np.int16)
-        rows: dict[int, list[int]] = {4: [], 6: []}
-        packed: dict[int, list[bytes]] = {4: [], 6: []}
-        for row, address in enumerate(addresses):
-            if address is None:
-                continue
-            family, ip = (6, socket.AF_INET6) if ":" in address else (4, socket.AF_INET)
-            try:
-                packed[family].append(socket.inet_pton(ip, address))
-            except (OSError, ValueError):
-                continue  # no address: unknown
-            rows[family].append(row)
-        result[rows[4]] = self._v4.codes(b"".join(packed[4]))
-        result[rows[6]] = self._v6.codes(b"".join(packed[6]))
+        four, six = pack_addresses(addresses)
+        result[four.row] = self._v4.codes(four.number)
+        result[six.row] = self._v6.codes(six.number)
         return result
 
 
@@ -143,9 +133,8 @@ class _Intervals:
         self._upper = self._array(b"".join(one.upper.to_bytes(width, "big") for one in mine))
         self._code = np.array([_CODES[one.country] for one in mine], np.int16)
 
-    def codes(self, packed: bytes) -> NDArray[np.int16]:
-        """Codes of addresses given as their bytes, one after the other."""
-        address = self._array(packed)
+    def codes(self, address: NDArray[Any]) -> NDArray[np.int16]:
+        """Codes of addresses given as in ``features.addresses.Packed``."""
         if not len(self._code):
             return np.full(len(address), _UNKNOWN_CODE, np.int16)
         at = np.searchsorted(self._lower, address, side="right") - 1

@@ -3,7 +3,8 @@
 From this list come the offline computation, the computation against Redis, the order of the
 model's inputs, the documentation table (``docs/features.md``) and the hash by which a worker
 recognises a model made for other features. Adding a feature is one ``Feature`` entry; a new kind
-also needs one function in ``features.formulas``.
+also needs one function in ``features.formulas``, and one in ``features.explain`` that says which
+earlier events made it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ from functools import cache
 import pycountry
 
 from core.names import DAY_MS
+from features.addresses import PRIVATE, RESERVED
 from features.profiles import VECTOR, profile_spec
+
+# The kernel has the numbers below compiled in, and numba's cache of it does not see when they
+# change: touch features/kernel.py with them.
 
 #: Window name → length in milliseconds. An event at s lies in window w of an event at t when
 #: t − w < s ≤ t.
@@ -54,6 +59,7 @@ class Feature:
         entity: whose past it looks at, or "".
         window: how far back, a key of ``WINDOWS``, or "".
         categories: names of the integer codes 0, 1, …; empty for numbers.
+        form_of: the feature of which this one is another form (a sine, a logarithm), or "".
         dtype: what the model is given.
     """
 
@@ -66,6 +72,7 @@ class Feature:
     entity: str = ""
     window: str = ""
     categories: tuple[str, ...] = ()
+    form_of: str = ""
     dtype: str = "float32"
 
 
@@ -80,43 +87,95 @@ BROWSERS = _known("Chrome", "FireFox", "IE", "Opera", "Safari")
 COUNTRIES = (UNKNOWN, *sorted(country.alpha_2 for country in pycountry.countries))
 
 
+#: What is known of an address without asking who has it (``features.addresses``).
+IP_CLASSES = (UNKNOWN, "matched", "unmatched", "private", "reserved")
+
+_BURSTS = "bursts: rings and card testing repeat within minutes"
+
+
+def _over_windows(
+    entity: str, what: str, kind: str, unit: str, meaning: str, why: str
+) -> list[Feature]:
+    """One feature for each window, ascending; ``{}`` in ``meaning`` becomes the window."""
+    return [
+        Feature(
+            f"{entity}_{what}_{window}", kind, unit, meaning.format(window), why,
+            entity=entity, window=window,
+        )
+        for window in WINDOWS
+    ]  # fmt: skip
+
+
+def _counts(entity: str, whose: str) -> list[Feature]:
+    meaning = f"earlier events of {whose} within {{}}"
+    return _over_windows(entity, "count", "count", "events", meaning, _BURSTS)
+
+
+def _previous(entity: str, whose: str) -> Feature:
+    return Feature(
+        f"{entity}_seconds_since_previous", "since_previous", "seconds",
+        f"time since the previous event of {whose}", "scripts do not pause", entity=entity,
+    )  # fmt: skip
+
+
 def _velocity(entity: str, whose: str) -> list[Feature]:
-    counts = [
-        Feature(
-            f"{entity}_count_{window}",
-            "count",
-            "events",
-            f"earlier events of {whose} within {window}",
-            "bursts: rings and card testing repeat within minutes",
-            entity=entity,
-            window=window,
-        )
-        for window in WINDOWS
-    ]
-    spends = [
-        Feature(
-            f"{entity}_spend_{window}",
-            "spend",
-            "currency units",
-            f"sum of the amounts of the earlier events of {whose} within {window}",
+    """What every entity has: counts, money, pace and age."""
+    past = f"the earlier events of {whose} within {{}}"
+    return [
+        *_counts(entity, whose),
+        *_over_windows(
+            entity, "spend", "spend", "currency units", f"sum of the amounts of {past}",
             "money leaves faster than this customer ever spent it",
-            entity=entity,
-            window=window,
-        )
-        for window in WINDOWS
+        ),
+        *_over_windows(
+            entity, "mean", "mean", "currency units", f"mean amount of {past}",
+            "what is usual here; rings repeat one amount",
+        ),
+        *_over_windows(
+            entity, "value_ratio", "value_ratio", "1", f"amount against the mean of {past}",
+            "a takeover buys dearer than its victim, a test cheaper; 1 is a repeat",
+        ),
+        Feature(
+            f"{entity}_rate_ratio_1h", "rate_ratio", "1",
+            f"pace of {whose} in the last 1h against its pace in the last 24h",
+            "a burst after a quiet day: 24; steady activity: 1", entity=entity, window="1h",
+        ),
+        _previous(entity, whose),
+        Feature(
+            f"{entity}_age_seconds", "age", "seconds",
+            f"time since the earliest remembered event of {whose}",
+            "what is new here deserves a second look", entity=entity,
+        ),
+    ]  # fmt: skip
+
+
+def _peers(entity: str, whose: str, peers: str, why: str) -> list[Feature]:
+    meaning = f"distinct {peers} of the earlier events of {whose} within {{}}"
+    return _over_windows(entity, peers, "peers", peers, meaning, why)
+
+
+def _hours() -> list[Feature]:
+    return [
+        Feature("hour", "hour", "hour (UTC)", "hour of the day of the event", "night activity"),
     ]
-    return counts + spends
+
+
+def _cyclic(of: str, what: str) -> list[Feature]:
+    return [
+        Feature(
+            f"{of}_{name}", f"{of}_{name}", "1", f"{long} of the {what} as an angle",
+            f"the last and the first {of} are neighbours", form_of=of,
+        )
+        for name, long in (("sin", "sine"), ("cos", "cosine"))
+    ]  # fmt: skip
 
 
 def _ecommerce() -> tuple[Feature, ...]:
-    features = [
+    one_device = "one device behind many accounts"
+    return (
         Feature(
-            "purchase_value",
-            "amount",
-            "currency units",
-            "amount of the purchase",
-            "rings repeat one amount; testing uses small ones",
-            source="purchase_value",
+            "purchase_value", "amount", "currency units", "amount of the purchase",
+            "rings repeat one amount; testing uses small ones", source="purchase_value",
         ),
         Feature("age", "field", "years", "age the user gave", "weak context", source="age"),
         Feature(
@@ -131,59 +190,77 @@ def _ecommerce() -> tuple[Feature, ...]:
             "browser", "category", "code", "browser of the purchase",
             "scripts favour one browser", source="browser", categories=BROWSERS,
         ),
-        Feature("hour", "hour", "hour (UTC)", "hour of the day of the purchase", "night activity"),
+        *_hours(),
+        *_cyclic("hour", "hour"),
         Feature(
             "weekday", "weekday", "day, Monday = 0 (UTC)", "day of the week of the purchase",
             "fraud keeps other working days",
         ),
+        *_cyclic("weekday", "day of the week"),
         Feature(
             "seconds_since_signup", "since_signup", "seconds",
             "time from sign-up to purchase", "scripts buy a second after signing up",
         ),
         Feature(
+            "log_seconds_since_signup", "log_since_signup", "1",
+            "ln(1 + seconds from sign-up to purchase), with the sign of the seconds",
+            "seconds and months on one scale", form_of="seconds_since_signup",
+        ),
+        Feature(
             "country", "category", "code", "country of the IP address",
             "origin of the purchase", source="country", categories=COUNTRIES,
         ),
-    ]  # fmt: skip
-    features += _velocity("user", "the user")
-    features += _velocity("device", "the device")
-    features += _velocity("ip", "the IP address")
-    features += [
         Feature(
-            "device_users_24h",
-            "peers",
-            "users",
-            "distinct users of the earlier events on the device within 24h",
-            "one device behind many accounts",
-            entity="device",
-            window="24h",
+            "country_known", "category", "code", "whether the IP address has a country",
+            "addresses of nobody hide somebody", source="country_known",
+            categories=("unknown", "known"), form_of="country",
         ),
-    ]
-    return tuple(features)
+        Feature(
+            "ip_class", "category", "code", "what kind of IP address it is",
+            "no customer buys from a reserved address", source="ip_class", categories=IP_CLASSES,
+        ),
+        *_velocity("user", "the user"),
+        *_peers("user", "the user", "devices", "an account used from device after device"),
+        *_over_windows(
+            "user", "countries", "countries", "countries",
+            "distinct countries of the earlier events of the user within {}",
+            "nobody is in two countries within an hour",
+        ),
+        *_velocity("device", "the device"),
+        *_peers("device", "the device", "users", one_device),
+        Feature(
+            "device_same_amount_1m", "same_amount", "events",
+            "earlier events of the device with the same amount within 1m",
+            "rings repeat one amount", entity="device", window="1m",
+        ),
+        *_velocity("ip", "the IP address"),
+        *_peers("ip", "the IP address", "users", "one address behind many accounts"),
+    )  # fmt: skip
 
 
 def _banking() -> tuple[Feature, ...]:
-    features = [
-        Feature(
-            name, "field", "1", f"principal component {name[1:]} of the transaction",
-            "as delivered by the bank", source=name,
-        )
-        for name in VECTOR
-    ]  # fmt: skip
-    features += [
+    vector = "the identical vector v1…v28"
+    return (
+        *(
+            Feature(
+                name, "field", "1", f"principal component {name[1:]} of the transaction",
+                "as delivered by the bank", source=name,
+            )
+            for name in VECTOR
+        ),
         Feature(
             "amount", "amount", "currency units", "amount of the transaction",
             "size of the loss", source="amount",
         ),
         Feature(
             "log_amount", "log_amount", "1", "ln(1 + amount)", "tames the long tail",
-            source="amount",
+            source="amount", form_of="amount",
         ),
-        Feature("hour", "hour", "hour (UTC)", "hour of the day", "night activity"),
-    ]  # fmt: skip
-    features += _velocity("card", "the card")
-    features += _velocity("vector", "the identical vector v1…v28")
-    return tuple(features)
+        *_hours(),
+        *_counts("vector", vector),
+        _previous("vector", vector),
+        *_velocity("card", "the card"),
+    )  # fmt: skip
 
 
 @cache
@@ -213,5 +290,6 @@ def feature_hash(profile: str, table_digest: str) -> str:
         "look_back_ms": LOOK_BACK_MS,
         "cap": CAP,
         "ip_table": table_digest if profile == "ecommerce" else "",
+        "ip_classes": (PRIVATE, RESERVED) if profile == "ecommerce" else (),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

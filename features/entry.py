@@ -12,14 +12,13 @@ word  content
       as big-endian numbers, so that comparing words compares ids
 ====  ======================================================================
 
-The same entries, in the same order, are what the offline computation builds in memory and what
-the worker reads from Redis.
+The worker appends them to logs in Redis and reads them back; the offline computation, which knows
+the order of all events, makes do with words 0 to 2.
 """
 
 from __future__ import annotations
 
 import numpy as np
-import xxhash
 from numpy.typing import NDArray
 
 from features.batch import ORDER_BYTES, EventBatch
@@ -29,38 +28,52 @@ LAYOUT_VERSION = 1
 WORDS = 8
 ENTRY_BYTES = WORDS * 8
 TIME_SHIFT = 16
+PEER_WORD = 2
 ID_WORD = 3
 
 #: Whose hash an entry carries, by the entity that owns the log.
 PEER_COLUMN = {"user": "device_id", "device": "user_id", "ip": "user_id"}
 
 
-def pack_entries(batch: EventBatch, country: NDArray[np.int16], entity: str) -> NDArray[np.uint64]:
-    """The entries that ``batch`` adds to the logs of ``entity``, one row an event.
+def pack_entries(
+    batch: EventBatch, country: NDArray[np.int16], words: int = WORDS
+) -> NDArray[np.uint64]:
+    """The entries of ``batch`` as they are in every log, their peers still 0; one row an event.
 
     Args:
         batch: n accepted events.
         country: their country codes (index into ``declared.COUNTRIES``), shape (n,).
-        entity: name of the entity that owns the logs.
+        words: how many words of each entry; fewer than ``WORDS`` leave the event id out.
 
     Returns:
-        uint64 of shape (n, ``WORDS``), C-contiguous; ``row.tobytes()`` is what goes to Redis on a
-        little-endian machine.
+        uint64 of shape (n, words), C-contiguous.
     """
-    words = np.empty((len(batch), WORDS), dtype="<u8")
+    entries = np.empty((len(batch), words), dtype="<u8")
     time = batch.time_ms.astype(np.uint64) << np.uint64(TIME_SHIFT)
-    words[:, 0] = time | country.astype(np.uint64)
-    words[:, 1] = batch.amount.astype(np.uint64)
+    entries[:, 0] = time | country.astype(np.uint64)
+    entries[:, 1] = batch.amount.astype(np.uint64)
+    entries[:, PEER_WORD] = 0
+    if words > ID_WORD:
+        ids = np.ascontiguousarray(batch.order_id, dtype=f"S{ORDER_BYTES}")
+        entries[:, ID_WORD:] = ids.view(">u8").reshape(len(batch), WORDS - ID_WORD)
+    return entries
+
+
+def entries_of(entity: str, batch: EventBatch, packed: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The entries that ``batch`` adds to the logs of ``entity``.
+
+    Args:
+        entity: name of the entity that owns the logs.
+        batch: n accepted events.
+        packed: what ``pack_entries`` made of them.
+
+    Returns:
+        uint64, shape and layout as ``packed``; ``row.tobytes()`` of a whole entry is what goes to
+        Redis on a little-endian machine.
+    """
     peer = PEER_COLUMN.get(entity)
-    words[:, 2] = 0 if peer is None else _hashes(batch.text[peer])
-    ids = np.ascontiguousarray(batch.order_id, dtype=f"S{ORDER_BYTES}")
-    words[:, ID_WORD:] = ids.view(">u8").reshape(len(batch), WORDS - ID_WORD)
-    return words
-
-
-def _hashes(values: list[str | None]) -> NDArray[np.uint64]:
-    return np.fromiter(
-        (xxhash.xxh3_64_intdigest(value.encode()) if value is not None else 0 for value in values),
-        dtype=np.uint64,
-        count=len(values),
-    )
+    if peer is None:
+        return packed
+    entries = packed.copy()
+    entries[:, PEER_WORD] = batch.coded(peer).hashes
+    return entries

@@ -1,8 +1,8 @@
 """The one kernel that turns an entity's remembered events into window quantities.
 
 It is used on whole histories offline and on logs read from Redis online, so both give the same
-integers. All results are exact integers below 2⁵³; ratios and logarithms are formed afterwards, in
-``features.formulas``.
+integers: both come down to ``_walk``. All results are exact integers below 2⁵³; ratios and
+logarithms are formed afterwards, in ``features.formulas``.
 
 A *log* is a list of entries (``features.entry``) in order of arrival, possibly with repeats. For a
 *query* (an event that occurs in the log) the kernel
@@ -18,66 +18,34 @@ is earlier in order.
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from features.declared import CAP, LOOK_BACK_MS, WINDOWS
-from features.entry import ID_WORD, TIME_SHIFT, WORDS
+from features.entry import ID_WORD, PEER_WORD, TIME_SHIFT, WORDS
+from features.quantities import ABSENT, N_QUANTITIES, Quantity
 
 WINDOW_MS = np.array(list(WINDOWS.values()), dtype=np.int64)
 _N_WINDOWS = len(WINDOWS)
-_MINUTE_MS = WINDOWS["1m"]
 
 
-class Quantity(IntEnum):
-    """Columns of the result; the first four come once per window, ascending."""
-
-    COUNT = 0
-    SPEND = _N_WINDOWS
-    PEERS = 2 * _N_WINDOWS
-    COUNTRIES = 3 * _N_WINDOWS
-    SAME_AMOUNT_1M = 4 * _N_WINDOWS
-    SINCE_PREVIOUS_MS = 4 * _N_WINDOWS + 1  #: −1: no earlier event
-    AGE_MS = 4 * _N_WINDOWS + 2  #: −1: no earlier event
-    TRUNCATED = 4 * _N_WINDOWS + 3  #: 1: more than CAP earlier events within the look-back
-    OVERTAKEN = 4 * _N_WINDOWS + 4  #: later events that were in the log before this one
-    CONFLICT = 4 * _N_WINDOWS + 5  #: 1: same id, other time or amount
-
-
-N_QUANTITIES = len(Quantity) + 4 * (_N_WINDOWS - 1)
-#: In every column of a query without an entity (for example an event without an IP address).
-ABSENT = -2
-
-_COUNT, _SPEND, _PEERS, _COUNTRIES = (
-    int(Quantity.COUNT),
-    int(Quantity.SPEND),
-    int(Quantity.PEERS),
-    int(Quantity.COUNTRIES),
-)
-_SAME, _PREVIOUS, _AGE = (
-    int(Quantity.SAME_AMOUNT_1M),
-    int(Quantity.SINCE_PREVIOUS_MS),
-    int(Quantity.AGE_MS),
-)
-_TRUNCATED, _OVERTAKEN, _CONFLICT = (
-    int(Quantity.TRUNCATED),
-    int(Quantity.OVERTAKEN),
-    int(Quantity.CONFLICT),
+(_COUNT, _SPEND, _PEERS, _COUNTRIES, _SAME, _PREVIOUS, _AGE, _TRUNCATED, _OVERTAKEN, _CONFLICT) = (
+    map(int, Quantity)
 )
 _SHIFT = np.uint64(TIME_SHIFT)
 _COUNTRY_MASK = np.uint64((1 << TIME_SHIFT) - 1)
-_SLOTS = 2048  # a power of two above 2·CAP: open addressing for peers stays sparse
+_NEVER = np.iinfo(np.int64).max
+_FEW = 12  # entries among which looking at all of them is faster than a table
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _same_id(left, right):  # type: ignore[no-untyped-def]
-    different = np.uint64(0)
-    for word in range(ID_WORD, WORDS):
-        different |= left[word] ^ right[word]
-    return different == 0
+    # From the end: ids mostly differ there, in a number that counts up.
+    for word in range(WORDS - 1, ID_WORD - 1, -1):  # noqa: SIM110 - no generators when compiled
+        if left[word] != right[word]:
+            return False
+    return True
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -92,29 +60,55 @@ def _before(left, right):  # type: ignore[no-untyped-def]
     return False
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _slot_of(entry, slots):  # type: ignore[no-untyped-def]
+    """Where to begin to look for an entry's id in a table of ``slots`` slots, a power of two."""
+    mixed = np.uint64(0)
+    for word in range(ID_WORD, WORDS):
+        mixed = (mixed ^ entry[word]) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+    return np.int64(mixed & np.uint64(slots - 1))
+
+
 @njit(cache=True, nogil=True)
-def _first_occurrences(log, keep):  # type: ignore[no-untyped-def]
-    """Write the indices of the entries that are no repeat into ``keep``; return how many."""
-    size = len(log)
-    slots = 4
+def _slots_for(size):  # type: ignore[no-untyped-def]
+    """Slots of a table for a log of ``size`` entries, a power of two."""
+    slots = 16
     while slots < 2 * size:
         slots *= 2
-    table = np.full(slots, -1, np.int64)
+    return slots
+
+
+@njit(cache=True, nogil=True)
+def _find(log, size, table, entry):  # type: ignore[no-untyped-def]
+    """(index of the first entry with that id, its slot) among ``log[:size]``; −1: there is none.
+
+    ``table`` maps the ids of a log to first entries; a short log is looked through instead.
+    """
+    if len(log) <= _FEW:
+        for index in range(size):
+            if _same_id(log[index], entry):
+                return index, 0
+        return -1, 0
+    slot = _slot_of(entry, len(table))
+    while table[slot] >= 0:
+        if _same_id(log[table[slot]], entry):
+            return table[slot], slot
+        slot = (slot + 1) & (len(table) - 1)
+    return -1, slot
+
+
+@njit(cache=True, nogil=True)
+def _first_occurrences(log, table, keep):  # type: ignore[no-untyped-def]
+    """Write the indices of the entries that are no repeat into ``keep``; return how many."""
+    if len(log) > _FEW:
+        table[:] = -1
     kept = 0
-    for index in range(size):
-        mixed = np.uint64(0)
-        for word in range(ID_WORD, WORDS):
-            mixed = (mixed ^ log[index, word]) * np.uint64(0x9E3779B97F4A7C15)
-            mixed ^= mixed >> np.uint64(29)
-        slot = np.int64(mixed & np.uint64(slots - 1))
-        repeat = False
-        while table[slot] >= 0:
-            if _same_id(log[table[slot]], log[index]):
-                repeat = True
-                break
-            slot = (slot + 1) & (slots - 1)
-        if not repeat:
-            table[slot] = index
+    for index in range(len(log)):
+        found, slot = _find(log, index, table, log[index])
+        if found < 0:
+            if len(log) > _FEW:
+                table[slot] = index
             keep[kept] = index
             kept += 1
     return kept
@@ -130,12 +124,13 @@ def _sort_by_order(log, index, size):  # type: ignore[no-untyped-def]
             break
     if not disorder:
         return
-    times = np.empty(size, np.int64)
-    for i in range(size):
-        times[i] = np.int64(log[index[i], 0] >> _SHIFT)
-    by_time = np.argsort(times, kind="mergesort")
-    index[:size] = index[:size][by_time]
-    for i in range(1, size):  # only entries of equal time can still be out of order
+    if size > _FEW:
+        times = np.empty(size, np.int64)
+        for i in range(size):
+            times[i] = np.int64(log[index[i], 0] >> _SHIFT)
+        by_time = np.argsort(times, kind="mergesort")
+        index[:size] = index[:size][by_time]
+    for i in range(1, size):  # in a long log only entries of equal time can still be out of order
         current = index[i]
         j = i
         while j > 0 and _before(log[current], log[index[j - 1]]):
@@ -145,66 +140,113 @@ def _sort_by_order(log, index, size):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _walk(log, order, size, query, arrived, out, slots, stamps, stamp):  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one pass over the entries
-    """Fill ``out`` for one query; ``arrived`` is its first occurrence (or the log's length)."""
+def _rank(log, order, size, query):  # type: ignore[no-untyped-def]
+    """How many of the entries ``log[order[:size]]``, sorted, come before the query."""
     low, high = 0, size
-    while low < high:  # rank: how many distinct entries come before the query in the order
+    while low < high:
         middle = (low + high) // 2
         if _before(log[order[middle]], query):
             low = middle + 1
         else:
             high = middle
-    rank = low
-    time = np.int64(query[0] >> _SHIFT)
-    amount = query[1]
-    seen = 0
-    countries = np.zeros(4, np.uint64)  # a bit set: declared.COUNTRIES has fewer than 256 codes
+    return low
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _put(out, window, count, spend, peers, countries):  # type: ignore[no-untyped-def]
+    out[_COUNT + window] = count
+    out[_SPEND + window] = spend
+    out[_PEERS + window] = peers
+    out[_COUNTRIES + window] = countries
+
+
+@njit(cache=True, nogil=True)
+def _link_peers(log, base, order, size, scratch, stamp, follow):  # type: ignore[no-untyped-def]
+    """Where each entry's peer comes next, for ``_walk`` to count distinct peers without a table.
+
+    Writes into ``follow[base + i]`` the next place in ``order`` with the peer of place i, or a
+    number beyond all places. ``scratch`` has at least ``_slots_for(size)`` rows; a new ``stamp``
+    empties it.
+    """
+    mask = np.uint64(_slots_for(size) - 1)
+    for position in range(size - 1, -1, -1):
+        peer = log[base + order[position], PEER_WORD]
+        slot = (peer ^ (peer >> np.uint64(33))) & mask
+        while scratch[slot, 0] == stamp and scratch[slot, 1] != peer:
+            slot = (slot + np.uint64(1)) & mask
+        if scratch[slot, 0] == stamp:
+            follow[base + position] = np.int64(scratch[slot, 2])
+        else:
+            scratch[slot, 0] = stamp
+            scratch[slot, 1] = peer
+            follow[base + position] = _NEVER
+        scratch[slot, 2] = np.uint64(position)
+
+
+@njit(cache=True, nogil=True)
+def _walk(log, base, order, follow, rank, arrived, time, amount, out):  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one pass over the entries
+    """Fill ``out`` for a query of that time and amount from the entries before it.
+
+    ``log[base + order[:rank]]`` are the entries before the query in the total order, sorted; of
+    them only those with an index below ``arrived`` count. ``follow`` is as in ``_link_peers``.
+    """
+    out[:] = 0
+    out[_PREVIOUS] = -1
+    out[_AGE] = -1
+    seen = count = peers = countries = same = 0
+    spend = np.int64(0)
+    bits_0, bits_1, bits_2, bits_3 = np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0)
+    window = 0  # the shortest one that holds the entry; gaps only grow on the way back
+    length = WINDOW_MS[0]
     for position in range(rank - 1, -1, -1):
-        entry_index = order[position]
-        if entry_index >= arrived:
+        index = order[position]
+        if index >= arrived:
             continue
-        entry = log[entry_index]
-        at = np.int64(entry[0] >> _SHIFT)
-        gap = time - at
+        first = log[base + index, 0]
+        gap = time - np.int64(first >> _SHIFT)
         if gap >= LOOK_BACK_MS:
             break
         if seen == CAP:
             out[_TRUNCATED] = 1
             break
-        seen += 1
-        if seen == 1:
+        if seen == 0:
             out[_PREVIOUS] = gap
+        seen += 1
         out[_AGE] = gap
-        if gap >= WINDOW_MS[_N_WINDOWS - 1]:
+        while gap >= length:
+            _put(out, window, count, spend, peers, countries)
+            window += 1
+            length = WINDOW_MS[window] if window < _N_WINDOWS else LOOK_BACK_MS
+        if window == _N_WINDOWS:
             continue
-        peer = entry[2]
-        slot = np.int64((peer ^ (peer >> np.uint64(33))) & np.uint64(_SLOTS - 1))
-        new_peer = True
-        while stamps[slot] == stamp:
-            if slots[slot] == peer:
-                new_peer = False
-                break
-            slot = (slot + 1) & (_SLOTS - 1)
-        if new_peer:
-            stamps[slot] = stamp
-            slots[slot] = peer
-        country = np.int64(entry[0] & _COUNTRY_MASK)
-        bit = np.uint64(1) << np.uint64(country & 63)
-        new_country = (countries[(country >> 6) & 3] & bit) == 0
-        countries[(country >> 6) & 3] |= bit
-        spent = np.int64(entry[1])
-        for window in range(_N_WINDOWS - 1, -1, -1):
-            if gap >= WINDOW_MS[window]:
-                break
-            out[_COUNT + window] += 1
-            out[_SPEND + window] += spent
-            if new_peer:
-                out[_PEERS + window] += 1
-            if new_country:
-                out[_COUNTRIES + window] += 1
-        if gap < _MINUTE_MS and entry[1] == amount:
-            out[_SAME] += 1
-    return rank
+        spent = log[base + index, 1]
+        count += 1
+        spend += np.int64(spent)
+        if window == 0 and spent == amount:
+            same += 1
+        later = follow[base + position]
+        while later < rank and order[later] >= arrived:
+            later = follow[base + later]
+        peers += later >= rank  # the latest entry of each peer counts for it
+        country = first & _COUNTRY_MASK
+        bit = np.uint64(1) << (country & np.uint64(63))
+        which = country >> np.uint64(6)
+        if which == 0:
+            countries += (bits_0 & bit) == 0
+            bits_0 |= bit
+        elif which == 1:
+            countries += (bits_1 & bit) == 0
+            bits_1 |= bit
+        elif which == 2:
+            countries += (bits_2 & bit) == 0
+            bits_2 |= bit
+        else:
+            countries += (bits_3 & bit) == 0
+            bits_3 |= bit
+    while window < _N_WINDOWS:
+        _put(out, window, count, spend, peers, countries)
+        window += 1
+    out[_SAME] = same
 
 
 @njit(cache=True, nogil=True)
@@ -222,49 +264,34 @@ def _count_overtaken(log, order, size, query, arrived, rank):  # type: ignore[no
 
 
 @njit(cache=True, nogil=True)
-def _quantities(logs, starts, queries, query_starts, query_rows, history, out):  # type: ignore[no-untyped-def]
-    slots = np.zeros(_SLOTS, np.uint64)
-    stamps = np.zeros(_SLOTS, np.int64)
-    stamp = 0
+def _from_logs(logs, starts, queries, query_starts, query_rows, out):  # type: ignore[no-untyped-def]
+    longest = 0
+    for number in range(len(starts) - 1):
+        longest = max(longest, starts[number + 1] - starts[number])
+    order = np.empty(longest, np.int64)
+    follow = np.empty(longest, np.int64)
+    tables = np.empty(_slots_for(longest), np.int64)
+    scratch = np.zeros((_slots_for(longest), 3), np.uint64)
     for number in range(len(starts) - 1):
         log = logs[starts[number] : starts[number + 1]]
-        size = len(log)
-        order = np.empty(size, np.int64)
-        if history:
-            for i in range(size):
-                order[i] = i
-        else:
-            size = _first_occurrences(log, order)
-            _sort_by_order(log, order, size)
+        table = tables[: _slots_for(len(log))]
+        size = _first_occurrences(log, table, order)
+        _sort_by_order(log, order, size)
+        _link_peers(log, 0, order, size, scratch, np.uint64(number + 1), follow)
         for k in range(query_starts[number], query_starts[number + 1]):
             row = query_rows[k]
             query = queries[row]
-            result = out[row]
-            result[:] = 0
-            result[_PREVIOUS] = -1
-            result[_AGE] = -1
-            arrived = len(log)
-            if history:
-                arrived = k - query_starts[number]
-            else:
-                for i in range(len(log)):
-                    if _same_id(log[i], query):
-                        arrived = i
-                        if (log[i, 0] >> _SHIFT) != (query[0] >> _SHIFT) or log[i, 1] != query[1]:
-                            result[_CONFLICT] = 1
-                        break
-            stamp += 1
-            rank = _walk(log, order, size, query, arrived, result, slots, stamps, stamp)
-            if not history:
-                result[_OVERTAKEN] = _count_overtaken(log, order, size, query, arrived, rank)
-
-
-def _by_log(log_of_row: NDArray[np.int64], logs: int) -> tuple[NDArray[np.int64], ...]:
-    """Rows grouped by log, in row order: (start of each log's group, rows)."""
-    rows = np.argsort(log_of_row, kind="stable").astype(np.int64)
-    present = log_of_row[rows]
-    starts = np.searchsorted(present, np.arange(logs + 1)).astype(np.int64)
-    return starts, rows
+            arrived, _ = _find(log, len(log), table, query)
+            conflict = 0
+            if arrived < 0:
+                arrived = len(log)
+            elif (log[arrived, 0] ^ query[0]) >> _SHIFT != 0 or log[arrived, 1] != query[1]:
+                conflict = 1
+            rank = _rank(log, order, size, query)
+            time = np.int64(query[0] >> _SHIFT)
+            _walk(log, 0, order, follow, rank, arrived, time, query[1], out[row])
+            out[row, _CONFLICT] = conflict
+            out[row, _OVERTAKEN] = _count_overtaken(log, order, size, query, arrived, rank)
 
 
 def quantities_from_logs(
@@ -286,27 +313,81 @@ def quantities_from_logs(
         ``ABSENT``.
     """
     out = np.full((len(queries), N_QUANTITIES), ABSENT, np.int64)
-    query_starts, rows = _by_log(log_of_query, len(starts) - 1)
-    _quantities(logs, starts, queries, query_starts, rows, False, out)
+    rows = np.argsort(log_of_query, kind="stable").astype(np.int64)
+    query_starts = np.searchsorted(log_of_query[rows], np.arange(len(starts))).astype(np.int64)
+    _from_logs(logs, starts, queries, query_starts, rows, out)
     return out
 
 
-def quantities_from_history(
-    entries: NDArray[np.uint64], log_of_row: NDArray[np.int64], logs: int
-) -> NDArray[np.int64]:
-    """Quantities of every event of a whole history.
+@njit(cache=True, nogil=True)
+def _group(entries, log_of_row, logs):  # type: ignore[no-untyped-def]
+    """(start of each log, place of each row, entries by log and in order; −1: in no log)."""
+    starts = np.zeros(logs + 1, np.int64)
+    for row in range(len(log_of_row)):
+        if log_of_row[row] >= 0:
+            starts[log_of_row[row] + 1] += 1
+    for number in range(logs):
+        starts[number + 1] += starts[number]
+    free = starts[:-1].copy()
+    place = np.full(len(log_of_row), -1, np.int64)
+    grouped = np.empty((starts[-1], entries.shape[1]), np.uint64)
+    for row in range(len(log_of_row)):
+        number = log_of_row[row]
+        if number >= 0:
+            at = free[number]
+            free[number] = at + 1
+            place[row] = at
+            grouped[at] = entries[row]
+    return starts, place, grouped
+
+
+@njit(cache=True, nogil=True)
+def _link_history(grouped, starts, identity, follow):  # type: ignore[no-untyped-def]
+    scratch = np.zeros((_slots_for(len(identity)), 3), np.uint64)
+    for number in range(len(starts) - 1):
+        size = starts[number + 1] - starts[number]
+        stamp = np.uint64(number + 1)
+        _link_peers(grouped, starts[number], identity, size, scratch, stamp, follow)
+
+
+@njit(cache=True, nogil=True)
+def _from_history(grouped, starts, identity, follow, log_of_row, place, begin, out):  # type: ignore[no-untyped-def]
+    for k in range(len(out)):
+        number = log_of_row[begin + k]
+        if number < 0:
+            out[k, :] = ABSENT
+            continue
+        start, at = starts[number], place[begin + k]
+        rank = at - start
+        time, amount = np.int64(grouped[at, 0] >> _SHIFT), grouped[at, 1]
+        _walk(grouped, start, identity, follow, rank, rank, time, amount, out[k])
+
+
+class History:
+    """All events of one kind of entity, each of which can be asked for its past.
 
     Args:
-        entries: the events' entries in total order without repeats, shape (n, ``WORDS``).
+        entries: the events' entries in total order without repeats; words from ``ID_WORD`` on may
+            be left out, shape (n, at least 3).
         log_of_row: number of each event's entity, 0 ≤ number < ``logs``, −1 for none, shape (n,).
         logs: number of entities.
-
-    Returns:
-        As ``quantities_from_logs``, in the order of ``entries``.
     """
-    out = np.full((len(entries), N_QUANTITIES), ABSENT, np.int64)
-    starts, rows = _by_log(log_of_row, logs)
-    first = starts[0]  # rows without an entity come first in ``rows``
-    grouped = np.ascontiguousarray(entries[rows[first:]])
-    _quantities(grouped, starts - first, entries, starts, rows, True, out)
-    return out
+
+    def __init__(
+        self, entries: NDArray[np.uint64], log_of_row: NDArray[np.int64], logs: int
+    ) -> None:
+        self._log_of_row = log_of_row
+        self._starts, self._place, self._grouped = _group(entries, log_of_row, logs)
+        longest = int(np.diff(self._starts).max(initial=0))
+        self._identity = np.arange(longest)
+        self._follow = np.empty(len(self._grouped), np.int64)
+        _link_history(self._grouped, self._starts, self._identity, self._follow)
+
+    def quantities(self, begin: int, end: int) -> NDArray[np.int64]:
+        """Quantities of the events ``begin`` ≤ row < ``end``, as ``quantities_from_logs``."""
+        out = np.empty((end - begin, N_QUANTITIES), np.int64)
+        _from_history(
+            self._grouped, self._starts, self._identity, self._follow,
+            self._log_of_row, self._place, begin, out,
+        )  # fmt: skip
+        return out

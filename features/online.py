@@ -7,8 +7,10 @@ was in those logs before the event's first occurrence. So a step may be repeated
 
 One step:
 
-1. For each distinct entity of the batch send, in one pipeline, ``APPEND`` of its new entries,
-   ``PEXPIRE`` and ``GET``. One key a command: it works on Redis Cluster and Valkey alike.
+1. For each distinct entity of the batch send, in one pipeline, ``APPEND`` of its new entries and
+   ``GETEX``, which reads the log and puts off its expiry. One key a command: it works on Redis
+   Cluster and Valkey alike. (A crash between the two leaves a log without expiry until the
+   entity's next event.)
 2. Let the kernel (``features.kernel``) compute all windows from the returned bytes.
 3. An event whose id is known with another time or amount is a conflict: take its entries out
    again, and compute the rest of the batch without them.
@@ -19,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import xxhash
@@ -28,19 +31,20 @@ from core.names import DAY_MS
 from features.batch import EventBatch
 from features.compaction import COMPACT_ABOVE, Compactor
 from features.declared import HORIZON_MS, LOOK_BACK_MS
-from features.entry import ENTRY_BYTES, LAYOUT_VERSION, WORDS, pack_entries
-from features.kernel import Quantity, quantities_from_logs
+from features.entry import ENTRY_BYTES, LAYOUT_VERSION, WORDS, entries_of, pack_entries
+from features.kernel import quantities_from_logs
 from features.profiles import profile_spec
-from features.redis_wire import Command, RedisWire
+from features.quantities import Quantity
+from features.wire import Command, Wire
 
 #: Forget an entity after this much wall-clock time without an event: look-back, lateness, slack.
 TTL_MS = LOOK_BACK_MS + HORIZON_MS + 3 * DAY_MS
 _TTL = str(TTL_MS).encode()
-# Packed once: ``features.redis_wire.pack`` for each command costs more than Redis spends on it.
+# Packed once: ``features.wire.pack`` for each command costs more than Redis spends on it.
 _GET = b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n"
-_ADD = (
+_APPEND_AND_GET = (
     b"*3\r\n$6\r\nAPPEND\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n"
-    b"*3\r\n$7\r\nPEXPIRE\r\n$%d\r\n%b\r\n" + b"$%d\r\n%b\r\n" % (len(_TTL), _TTL)
+    b"*4\r\n$5\r\nGETEX\r\n$%d\r\n%b\r\n$2\r\nPX\r\n" + b"$%d\r\n%b\r\n" % (len(_TTL), _TTL)
 )
 
 
@@ -49,7 +53,7 @@ class StateStep:
     """What one step found.
 
     Attributes:
-        quantities: entity → int64 (n, ``kernel.N_QUANTITIES``) for the n events given; rows of
+        quantities: entity → int64 (n, ``quantities.N_QUANTITIES``) for the n events given; rows of
             conflicting events are meaningless.
         conflict: mask of the events whose id is known with another time or amount, shape (n,).
     """
@@ -79,7 +83,7 @@ class VelocityState:
         profile: name of the profile.
     """
 
-    def __init__(self, wire: RedisWire, namespace: str, profile: str) -> None:
+    def __init__(self, wire: Wire, namespace: str, profile: str) -> None:
         self._wire = wire
         self._entities = profile_spec(profile).entities
         self._prefix = {
@@ -139,38 +143,36 @@ class VelocityState:
     def _exchange(
         self, batch: EventBatch, country: NDArray[np.int16], remember: NDArray[np.bool_]
     ) -> dict[str, _Logs]:
+        all_keys: list[bytes] = []
         parts: list[bytes] = []
-        wanted: list[int] = []  # which replies are those of GET
-        sent = 0
+        counts: list[int] = []
         prepared: dict[str, _Logs] = {}
+        packed = pack_entries(batch, country)
         for entity in self._entities:
-            entries = pack_entries(batch, country, entity)
-            log_of_event, keys = self._number(batch.entity_ids(entity), entity)
+            entries = entries_of(entity, batch, packed)
+            owner = batch.entity(entity)
+            log_of_event = owner.code.copy()  # a conflict will change it
+            keys = [self.key(entity, one) for one in owner.distinct]
             for key, added in zip(
                 keys, _by_key(entries, log_of_event, len(keys), remember), strict=True
             ):
+                size = len(key)
                 if added:
-                    parts.append(_ADD % (len(key), key, len(added), added, len(key), key))
-                    sent += 2
-                parts.append(_GET % (len(key), key))
-                wanted.append(sent)
-                sent += 1
+                    parts.append(_APPEND_AND_GET % (size, key, len(added), added, size, key))
+                    counts.append(2)
+                else:
+                    parts.append(_GET % (size, key))
+                    counts.append(1)
+            all_keys += keys
             prepared[entity] = _Logs(entries, log_of_event, keys, [])
-        replies = self._wire.exchange(b"".join(parts), sent)
+        replies = self._wire.exchange(all_keys, parts, counts)
+        # The log is the last reply of each part.
+        contents = [replies[end - 1] for end in accumulate(counts)]
         start = 0
         for logs in prepared.values():
-            logs.contents = [replies[i] for i in wanted[start : start + len(logs.keys)]]
+            logs.contents = contents[start : start + len(logs.keys)]
             start += len(logs.keys)
         return prepared
-
-    def _number(self, ids: list[str | None], entity: str) -> tuple[NDArray[np.int64], list[bytes]]:
-        numbers: dict[str, int] = {}
-        log_of_event = np.fromiter(
-            (-1 if one is None else numbers.setdefault(one, len(numbers)) for one in ids),
-            np.int64,
-            len(ids),
-        )
-        return log_of_event, [self.key(entity, one) for one in numbers]
 
     def _withdraw(self, logs: Mapping[str, _Logs], rows: NDArray[np.bool_]) -> None:
         for log in logs.values():
@@ -196,16 +198,13 @@ class VelocityState:
                     self._compactor.compact(key, content)
 
 
-def delete_namespace(wire: RedisWire, namespace: str) -> int:
+def delete_namespace(wire: Wire, namespace: str) -> int:
     """Delete every key of a namespace; returns how many there were.
 
     Raises:
         redis.RedisError: Redis could not be reached.
     """
-    keys = list(wire.client.scan_iter(match=f"{namespace}:*", count=10_000))
-    for start in range(0, len(keys), 10_000):
-        wire.client.unlink(*keys[start : start + 10_000])
-    return len(keys)
+    return wire.delete_matching(f"{namespace}:*")
 
 
 @dataclass(slots=True)

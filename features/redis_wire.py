@@ -1,106 +1,40 @@
-"""Many one-key commands to Redis in one round trip, at the least cost a client can have.
-
-redis-py's ``pipeline()`` spends several times as long on packing and bookkeeping as Redis spends
-on the commands. This packs the commands itself and uses redis-py's own ``Connection`` for the
-rest: connecting, authentication and TLS. Replies are parsed by hiredis.
-"""
+"""The state's way to a single Redis: all commands of a call in one round trip."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import hiredis
 import redis
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
-from core.errors import StateError
-
-Command: TypeAlias = tuple[bytes, ...]
-
-_TIMEOUT_S = 5.0
-_READ_BYTES = 1 << 18
+from features.redis_link import RedisLink
+from features.redis_policy import refuse_eviction
+from features.wire import SCAN_COUNT, Wire
 
 
-class _BulkReplies:
-    """Adds to a redis-py connection a way to read many replies without a call for each."""
-
-    _sock: Any
-
-    def read_replies(self, count: int, buffer: bytearray) -> list[Any]:
-        """The next ``count`` replies, read through ``buffer``; errors are returned, not raised."""
-        reader = hiredis.Reader(notEnoughData=_NOT_YET)
-        replies: list[Any] = []
-        while len(replies) < count:
-            size = self._sock.recv_into(buffer)
-            if size == 0:
-                raise RedisConnectionError("connection closed by Redis")
-            reader.feed(buffer, 0, size)  # type: ignore[arg-type]  # any buffer will do
-            while (reply := reader.gets()) is not _NOT_YET:
-                replies.append(reply)
-        return replies
-
-
-_NOT_YET = object()
-
-
-@cache
-def _bulk_class(kind: type[Any]) -> type[Any]:
-    """``kind`` (plain, TLS or Unix socket) with ``read_replies``."""
-    return type(f"Bulk{kind.__name__}", (_BulkReplies, kind), {})
-
-
-class RedisWire:
+class RedisWire(Wire):
     """One connection to one Redis.
 
     Args:
-        url: ``redis://``, ``rediss://`` or ``unix://`` URL; may hold user and password.
-
-    Raises:
-        StateError: the URL is none.
+        client: of that Redis; closed with the wire.
     """
 
-    def __init__(self, url: str) -> None:
-        try:
-            self.client = redis.Redis.from_url(
-                url,
-                socket_timeout=_TIMEOUT_S,
-                socket_connect_timeout=_TIMEOUT_S,
-                protocol=2,
-                decode_responses=False,
-            )
-        except ValueError as error:
-            raise StateError(f"FRAUDSTREAM_REDIS is not a Redis URL: {error}") from None
-        pool = self.client.connection_pool
-        pool.connection_class = _bulk_class(pool.connection_class)
-        self._connection: Any = None
-        self._buffer = bytearray(_READ_BYTES)  # kept: a new one for each call costs more than Redis
+    def __init__(self, client: redis.Redis) -> None:
+        self._link = RedisLink(client)
 
-    def execute(self, commands: Sequence[Command]) -> list[Any]:
-        """Send ``commands`` and return their replies in order; as ``exchange``."""
-        return self.exchange(pack(commands), len(commands))
-
-    def exchange(self, packed: bytes, replies: int) -> list[Any]:
-        """Send packed commands and return their ``replies`` replies in order.
-
-        Raises:
-            RedisError: the connection broke (what was sent may have been carried out), or Redis
-                answered a command with an error (the first one is raised, all were read).
-        """
-        if not replies:
+    def exchange(
+        self, keys: Sequence[bytes], parts: Sequence[bytes], replies: Sequence[int]
+    ) -> list[Any]:
+        """As ``Wire.exchange``; ``keys`` do not matter to one server."""
+        if not parts:
             return []
-        connection = self._connection
-        if connection is None:
-            connection = self._connection = self.client.connection_pool.get_connection()
         try:
-            connection.send_packed_command([packed], check_health=False)
-            found: list[Any] = connection.read_replies(replies, self._buffer)
-        except (RedisError, OSError):
-            self._connection = None
-            connection.disconnect()
-            self.client.connection_pool.release(connection)
+            self._link.send(b"".join(parts))
+            found = self._link.receive(sum(replies))
+        except BaseException:  # an interrupt, too, would leave replies to the next call
+            self._link.drop()
             raise
         for reply in found:
             if isinstance(reply, hiredis.ReplyError):
@@ -108,36 +42,12 @@ class RedisWire:
         return found
 
     def check_policy(self) -> None:
-        """Refuse a Redis that may drop keys on its own.
-
-        Raises:
-            StateError: Redis cannot be reached, or its ``maxmemory-policy`` is not ``noeviction``.
-        """
-        try:
-            policy = self.client.info("memory").get("maxmemory_policy", "noeviction")
-        except RedisError as error:
-            raise StateError(
-                f"Redis does not answer ({error}): start one with `fraudstream stack up` "
-                "or set FRAUDSTREAM_REDIS to an existing one"
-            ) from None
-        if policy != "noeviction":
-            raise StateError(
-                f"Redis has maxmemory-policy={policy}, under which it drops velocity state: "
-                "set it to noeviction (CONFIG SET maxmemory-policy noeviction)"
-            )
+        """As ``Wire.check_policy``."""
+        refuse_eviction(self._link.client, "Redis")
 
     def close(self) -> None:
-        """Give the connection back and close the pool."""
-        if self._connection is not None:
-            self.client.connection_pool.release(self._connection)
-            self._connection = None
-        self.client.close()
+        """As ``Wire.close``."""
+        self._link.close()
 
-
-def pack(commands: Sequence[Command]) -> bytes:
-    """The commands in the Redis serialisation protocol (RESP2), one after another."""
-    return b"".join(
-        b"*%d\r\n" % len(command)
-        + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in command)
-        for command in commands
-    )
+    def _scan(self, pattern: str) -> Iterator[bytes]:
+        return self._link.client.scan_iter(match=pattern, count=SCAN_COUNT)

@@ -112,9 +112,14 @@ class DeviationReasons:
 
 
 def _groups(features: tuple[Feature, ...]) -> list[NDArray[np.intp]]:
-    """Columns that say the same of several windows, in the order of the declared list."""
+    """Columns that say the same of several windows, in the order of the declared list.
+
+    Other forms of a feature (its sine, its logarithm) are left out: nobody reads them.
+    """
     groups: dict[tuple[str, str], list[int]] = {}
     for column, feature in enumerate(features):
+        if feature.form_of:
+            continue
         key = (feature.entity, feature.kind) if feature.window else ("", feature.name)
         groups.setdefault(key, []).append(column)
     return [np.array(group, np.intp) for group in groups.values()]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from features.declared import HORIZON_MS
 from features.entry import LAYOUT_VERSION
-from features.redis_wire import RedisWire
+from features.wire import Wire
 
 _NEVER = np.iinfo(np.int64).min // 2
 
@@ -28,7 +28,7 @@ class Horizon:
         topic: the input topic.
     """
 
-    def __init__(self, wire: RedisWire, namespace: str, topic: str) -> None:
+    def __init__(self, wire: Wire, namespace: str, topic: str) -> None:
         self._wire = wire
         self._key = f"{namespace}:{LAYOUT_VERSION}:newest:{topic}".encode()
         self._newest: dict[int, int] = {}

@@ -28,11 +28,11 @@ from core.names import RejectCode, Topics
 from features.batch import EventBatch
 from features.countries import CountryTable
 from features.declared import WINDOWS
-from features.formulas import Known, feature_matrix
+from features.formulas import feature_matrix
 from features.iso_times import iso_time
-from features.kernel import Quantity
-from features.offline import country_codes
+from features.known import Known, country_codes, own_columns
 from features.online import StateStep, VelocityState
+from features.quantities import Quantity
 from features.validation import to_batch
 from features.validation_one import Accepted
 from stream.decisions import DecisionMaker
@@ -109,7 +109,7 @@ class Pipeline:
         with self._stage("state"):
             step = self._put_into_state(batch, country, records)
         conflicts: list[tuple[Any, RejectedEvent]] = []
-        known = Known(batch, country, step.quantities)
+        known = Known(own_columns(batch, country), step.quantities)
         if step.conflict.any():
             conflicts = [
                 (records[row], _conflict(batch, row))
@@ -117,13 +117,10 @@ class Pipeline:
             ]
             keep = np.flatnonzero(~step.conflict)
             records = [records[row] for row in keep.tolist()]
-            known = Known(
-                batch.take(keep),
-                country[keep],
-                {entity: found[keep] for entity, found in step.quantities.items()},
-            )
+            known = known.take(keep)
+            batch, country = batch.take(keep), country[keep]
         if records:
-            self._send(known, records)
+            self._send(batch, country, known, records)
         return conflicts
 
     def _put_into_state(
@@ -166,15 +163,16 @@ class Pipeline:
                 raise Abandoned
             time.sleep(min(left, 0.2))
 
-    def _send(self, known: Known, records: list[Any]) -> None:
-        batch = known.batch
+    def _send(
+        self, batch: EventBatch, country: NDArray[np.int16], known: Known, records: list[Any]
+    ) -> None:
         with self._stage("score"):
             matrix = feature_matrix(known)
             decided = self._decisions.decide(matrix)
         scored_ms = time.time_ns() // 1_000_000
         scored = Scored(
             batch=batch,
-            country=known.country,
+            country=country,
             matrix=matrix,
             device_users=_device_users(known),
             score=decided.score,
@@ -212,7 +210,7 @@ class Pipeline:
 
 def _device_users(known: Known) -> NDArray[np.int64]:
     if "device" not in known.quantities:
-        return np.full(len(known.batch), -1, np.int64)
+        return np.full(len(known), -1, np.int64)
     found: NDArray[np.int64] = known.quantities["device"][:, int(Quantity.PEERS) + _DAY]
     return found
 

@@ -17,7 +17,7 @@ from features.batch import empty_batch
 from features.countries import load_country_table
 from features.offline import compute_features
 from features.online import VelocityState
-from features.redis_wire import RedisWire
+from features.open_wire import open_wire
 from stream.app import WorkerApp, add_agent, create_app
 from stream.decisions import load_decision_maker
 from stream.horizon import Horizon
@@ -56,7 +56,7 @@ def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
     """
     countries = load_country_table(settings.ip_table)
     decisions = load_decision_maker(settings, countries)
-    wire = RedisWire(settings.redis.get_secret_value())
+    wire = open_wire(settings.redis.get_secret_value())
     wire.check_policy()
     topics = Topics(settings.namespace)
     ensure_topics(settings, topics.all(settings.profile))

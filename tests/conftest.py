@@ -11,6 +11,7 @@ import pytest
 
 from core.names import DLQ_MAX_MESSAGE_BYTES
 from core.settings import Settings, load_settings
+from tests.redis_cluster import LocalCluster, local_cluster
 
 BACKENDS = ("local", "testcontainers")
 
@@ -91,6 +92,13 @@ def kafka(servers: tuple[str, str]) -> str:
 @pytest.fixture(scope="session")
 def redis_url(servers: tuple[str, str]) -> str:
     return servers[1]
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """A Redis Cluster of three nodes; a test leaves it as it found it, but for its keys."""
+    with local_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
 
 
 @pytest.fixture

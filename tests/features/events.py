@@ -1,52 +1,96 @@
-"""Random e-commerce events for property tests: ties, shared devices, gaps, repeats."""
+"""Random events for property tests: ties, shared devices, gaps at borders, repeats."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from itertools import product
 
 import numpy as np
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from features.batch import EventBatch, order_keys
-from features.declared import WINDOWS
-from features.kernel import ABSENT, Quantity
+from features.batch import AMOUNT_SCALE, MAX_AMOUNT, EventBatch, order_key, order_keys
+from features.countries import CountryTable, load_country_table
+from features.declared import HORIZON_MS, LOOK_BACK_MS, WINDOWS
+from features.profiles import VECTOR, profile_spec
+from features.quantities import ABSENT, Quantity
 from tests.features.oracle import Event
 
+PROFILES = ("ecommerce", "banking")
 START = 1_700_000_000_000
-#: Gaps that fall on, just before and just after the borders of the windows.
-GAPS = sorted(
-    {0, 1, 999}
-    | {length + step for length in (*WINDOWS.values(), 180 * 86_400_000) for step in (-1, 0, 1)}
+#: Lengths that mean something to the state.
+BORDERS = (*WINDOWS.values(), LOOK_BACK_MS, HORIZON_MS, LOOK_BACK_MS + HORIZON_MS)
+#: Gaps that fall on, just before and just after them, and some that make ties and crowds.
+GAPS = (0, 0, 0, 0, 1, 999, 20_000, *(one + step for one in BORDERS for step in (-1, 0, 1)))
+#: Ids of all lengths; of the long ones some differ only in what their order key hashes.
+IDS = (
+    *("".join(letters) for size in (1, 2, 3) for letters in product("ab-9Z", repeat=size)),
+    *("k" * size for size in (31, 32, 39, 40, 41, 42, 60)),
+    *("k" * 32 + letter * 9 for letter in "xyzé"),
 )
+AMOUNTS = (0, 10_000, 10_000, 123_456, MAX_AMOUNT * AMOUNT_SCALE)
+ADDRESSES = ("8.8.8.8", "1.1.1.1", "2.2.2.2", "2001:4860:4860::8888", "10.0.0.1", None)
+#: v1 and v28; the first two vectors are equal as numbers.
+VECTORS = ((0.0, 0.0), (-0.0, 0.0), (1.5, 0.0), (0.0, 1e-9))
+
+Quantities = dict[str, NDArray[np.int64]]
 
 
 @st.composite
-def ecommerce_batches(draw: st.DrawFn, max_size: int = 40) -> EventBatch:
-    """A batch in a random order of arrival, ids unique."""
+def arrivals(
+    draw: st.DrawFn,
+    profile: str | None = None,
+    max_size: int = 40,
+    max_repeats: int = 8,
+    longest_gap_ms: int = max(GAPS),
+) -> EventBatch:
+    """Events in a random order of arrival, among them exact repeats of others.
+
+    Args:
+        draw: given by Hypothesis.
+        profile: of the events; None: of either.
+        max_size: how many different events there are at most.
+        max_repeats: how many repeats there are at most.
+        longest_gap_ms: how long, about, a history may be; many are shorter.
+    """
+    if profile is None:
+        profile = draw(st.sampled_from(PROFILES))
+    longest = draw(st.sampled_from((longest_gap_ms, WINDOWS["24h"] + 1, WINDOWS["1m"] + 1)))
+    gaps = [gap for gap in GAPS if gap <= min(longest, longest_gap_ms)]
+    columns: tuple[Sequence[object], ...] = (
+        IDS,
+        sorted({START + anchor + gap for anchor in (0, 1, 60_000) for gap in gaps}),
+        AMOUNTS,
+    )
+    if profile == "ecommerce":
+        columns += ("uuvw", "ddde", ADDRESSES)
+    else:
+        columns += (("c", "c", "f", None), VECTORS)
     size = draw(st.integers(1, max_size))
-    base = draw(st.integers(0, 3))
-    time = [
-        START + draw(st.sampled_from(GAPS)) * draw(st.sampled_from((0, 1, 1, 2))) // (base + 1)
-        for _ in range(size)
-    ]
-    ids = draw(
+    rows = draw(
         st.lists(
-            st.text("abc-9", min_size=1, max_size=4) | st.text("xy", min_size=41, max_size=44),
-            min_size=size, max_size=size, unique=True,
+            st.tuples(*map(st.sampled_from, columns)),
+            min_size=size, max_size=size, unique_by=lambda row: row[0],
         )
     )  # fmt: skip
+    make = make_batch if profile == "ecommerce" else make_banking_batch
+    return make(*zip(*rows, strict=True)).take(draw(_with_repeats(size, max_repeats)))
 
-    def few(letters: str) -> list[str]:
-        return [draw(st.sampled_from(letters)) for _ in range(size)]
 
-    return make_batch(
-        ids,
-        time,
-        [draw(st.sampled_from((0, 10_000, 123_456))) for _ in range(size)],
-        few("uvw"),
-        few("de"),
-        [draw(st.sampled_from(("8.8.8.8", "1.1.1.1", None))) for _ in range(size)],
-    )
+@st.composite
+def _with_repeats(draw: st.DrawFn, size: int, max_repeats: int) -> list[int]:
+    """The numbers below ``size``, with some of them once more at random places."""
+    order = list(range(size))
+    once_more = st.tuples(st.integers(0, size - 1), st.integers(0, size + max_repeats))
+    for row, place in draw(st.lists(once_more, max_size=max_repeats)):
+        order.insert(place, row)
+    return order
+
+
+def micro_batches() -> st.SearchStrategy[list[int]]:
+    """Sizes of micro-batches, to be used in turn."""
+    return st.lists(st.integers(1, 12), min_size=1, max_size=4)
 
 
 def make_batch(
@@ -77,25 +121,65 @@ def make_batch(
     )
 
 
-def events_of(batch: EventBatch, country: np.ndarray, entity: str) -> list[Event]:
-    """The batch as the oracle wants it."""
-    peer = "device_id" if entity == "user" else "user_id"
-    return [
-        Event(
-            batch.event_id[row],
-            int(batch.time_ms[row]),
-            int(batch.amount[row]),
-            batch.entity_ids(entity)[row],
-            str(batch.text[peer][row]),
-            int(country[row]),
-        )
-        for row in range(len(batch))
-    ]
+def make_banking_batch(
+    ids: Sequence[str],
+    time: Sequence[int],
+    amount: Sequence[int],
+    cards: Sequence[str | None],
+    vectors: Sequence[tuple[float, float]],
+) -> EventBatch:
+    """A banking batch; of the vectors, v1 and v28 are given."""
+    n = len(ids)
+    number = {name: np.full(n, 0.25) for name in VECTOR}
+    number["v1"], number["v28"] = np.array(vectors, np.float64).reshape(n, 2).T
+    return EventBatch(
+        profile="banking",
+        event_id=list(ids),
+        order_id=order_keys(ids),
+        time_ms=np.array(time, np.int64),
+        amount=np.array(amount, np.int64),
+        text={"card_id": list(cards)},
+        number=number,
+    )
 
 
-def as_oracle(row: np.ndarray) -> dict[str, int] | None:
+@cache
+def country_table() -> CountryTable:
+    return load_country_table(None)
+
+
+def country_of(batch: EventBatch) -> NDArray[np.int16]:
+    """Country code of each event."""
+    if batch.profile == "banking":
+        return np.zeros(len(batch), np.int16)
+    return np.asarray(country_table().codes(batch.text["ip_address"]), np.int16)
+
+
+def events_of(batch: EventBatch) -> dict[str, list[Event]]:
+    """The batch as the oracle wants it, for each kind of entity."""
+    country = country_of(batch).tolist()
+    ids = [order_key(event_id) for event_id in batch.event_id]
+    times, amounts = batch.time_ms.tolist(), batch.amount.tolist()
+    events = {}
+    for entity in profile_spec(batch.profile).entities:
+        who = _who(batch, entity)
+        peers = _who(batch, {"user": "device"}.get(entity, "user"))
+        events[entity] = list(map(Event, ids, times, amounts, who, map(str, peers), country))
+    return events
+
+
+def _who(batch: EventBatch, entity: str) -> list[str | None]:
+    column = {"user": "user_id", "device": "device_id", "ip": "ip_address", "card": "card_id"}
+    if entity == "vector":
+        numbers = np.column_stack([batch.number[name] for name in VECTOR]) + 0.0
+        return [str(row) for row in numbers.tolist()]
+    return batch.text.get(column[entity], [None] * len(batch))
+
+
+def as_oracle(row: NDArray[np.int64]) -> dict[str, int] | None:
     """A row of kernel output in the oracle's words."""
     if row[0] == ABSENT:
+        assert (row == ABSENT).all()
         return None
     result = {}
     for index, name in enumerate(WINDOWS):
@@ -107,4 +191,5 @@ def as_oracle(row: np.ndarray) -> dict[str, int] | None:
     result["since_previous"] = int(row[Quantity.SINCE_PREVIOUS_MS])
     result["age"] = int(row[Quantity.AGE_MS])
     result["truncated"] = int(row[Quantity.TRUNCATED])
+    result["overtaken"] = int(row[Quantity.OVERTAKEN])
     return result

@@ -1,7 +1,7 @@
 """The definition of the window quantities, as plainly as it can be written: O(n²), no state.
 
-``arrivals`` is the order in which events reach the state; ``offline`` is the case in which that
-order is the total order.
+``arrivals`` is what was put into state, in that order; ``offline`` is the case in which it is the
+total order.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from features.declared import CAP, LOOK_BACK_MS, WINDOWS
 
 @dataclass(frozen=True)
 class Event:
-    """An event as one entity sees it."""
+    """An event as one entity sees it; ``event_id`` is what ids are compared by."""
 
-    event_id: str
+    event_id: bytes
     time: int
     amount: int
     entity: str | None
@@ -24,22 +24,25 @@ class Event:
 
     @property
     def order(self) -> tuple[int, bytes]:
-        return self.time, self.event_id.encode()
+        return self.time, self.event_id
 
 
 def quantities(event: Event, arrivals: list[Event]) -> dict[str, int] | None:
     """What ``event`` sees when ``arrivals`` came in this order (repeats allowed); None: nobody."""
     if event.entity is None:
         return None
-    past: dict[str, Event] = {}
+    past: dict[bytes, Event] = {}
     for other in arrivals:
         if other.event_id == event.event_id:
             break
-        if other.entity == event.entity and other.order < event.order:
+        if other.entity == event.entity and abs(event.time - other.time) < LOOK_BACK_MS:
             past.setdefault(other.event_id, other)
-    seen = sorted(past.values(), key=lambda other: other.order, reverse=True)
-    seen = [other for other in seen if event.time - other.time < LOOK_BACK_MS]
-    result = {"truncated": int(len(seen) > CAP)}
+    seen = sorted(
+        (other for other in past.values() if other.order < event.order),
+        key=lambda other: other.order,
+        reverse=True,
+    )
+    result = {"truncated": int(len(seen) > CAP), "overtaken": len(past) - len(seen)}
     seen = seen[:CAP]
     for name, length in WINDOWS.items():
         window = [other for other in seen if event.time - other.time < length]

@@ -84,6 +84,13 @@ def test_windows_of_one_quantity_are_one_reason_of_the_shortest_among_equals(
     assert [one.feature for one in found] == ["device_count_1m"]
 
 
+def test_other_forms_of_a_feature_are_no_reasons(reasons: DeviationReasons) -> None:
+    row = typical()
+    for name in ("hour_sin", "weekday_cos", "log_seconds_since_signup", "country_known"):
+        row[0, AT[name]] = 1
+    assert reasons.explain(row) == [[]]
+
+
 def test_below_the_median_counts_as_far_as_above(reasons: DeviationReasons) -> None:
     row = typical()
     row[0, AT["purchase_value"]] = 1

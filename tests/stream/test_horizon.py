@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from features.declared import HORIZON_MS
-from features.redis_wire import RedisWire
+from features.open_wire import open_wire
 from stream.horizon import Horizon
 
 pytestmark = pytest.mark.integration
@@ -17,7 +17,7 @@ NOW = 1_700_000_000_000
 
 @pytest.fixture
 def horizon(redis_url: str) -> Horizon:
-    return Horizon(RedisWire(redis_url), f"t-{uuid.uuid4().hex}", "transactions")
+    return Horizon(open_wire(redis_url), f"t-{uuid.uuid4().hex}", "transactions")
 
 
 def within(horizon: Horizon, *events: tuple[int, int]) -> list[bool]:

@@ -1,0 +1,205 @@
+"""The state's way to a Redis Cluster: to every node its part of a call, all at the same time.
+
+Promise: a call that returns has its replies from the nodes that own the keys. What was carried out
+on the way to that may have been carried out more than once: state must bear repeats, and does.
+
+One call:
+
+1. Sort the parts by the node that owns the slot of their key.
+2. Send to every node concerned, then read from each, so that the nodes work side by side.
+3. A part answered with MOVED goes to its new node, after the topology has been read again; one
+   answered with ASK (its slot is being moved right now) goes to the node named there, command by
+   command behind an ASKING. Then all over again for what was answered with MOVED once more.
+4. If anything fails, drop all connections (replies of this call must not meet the next one) and
+   read the topology again before the next call: a replica may have taken over.
+
+redis-py's own pipeline for a cluster costs as much as that for a single server, and its ASK does
+not find a node that has no slot yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import hiredis
+from redis.crc import key_slot
+from redis.exceptions import ClusterError, RedisError, ResponseError
+
+from features.redis_link import RedisLink
+from features.redis_policy import refuse_eviction, unreachable
+from features.redis_topology import Address, Topology
+from features.wire import SCAN_COUNT, Wire, pack, unpack
+
+#: So often is a part sent before its redirections count as going in circles.
+_TRIES = 5
+#: So much is sent before replies are read; more than a batch of usual size. Redis itself reads on
+#: while its replies wait, but a proxy between it and us may not: what is sent must fit into the
+#: buffers on the way, or both sides would wait for the other to read.
+_CHUNK_BYTES = 1 << 18
+_ASKING = pack([(b"ASKING",)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """The arguments of ``exchange``, and the replies to each part so far."""
+
+    keys: Sequence[bytes]
+    parts: Sequence[bytes]
+    replies: Sequence[int]
+    found: list[list[Any]]
+
+
+class ClusterWire(Wire):
+    """One connection to each node of a Redis Cluster that owns slots.
+
+    Args:
+        topology: of that cluster; closed with the wire.
+    """
+
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+        self._links: dict[Address, RedisLink] = {}
+
+    def exchange(
+        self, keys: Sequence[bytes], parts: Sequence[bytes], replies: Sequence[int]
+    ) -> list[Any]:
+        """As ``Wire.exchange``."""
+        call = _Call(keys, parts, replies, [[]] * len(parts))
+        try:
+            for rows in _chunks(parts):
+                self._carry_out(rows, call)
+        except BaseException:  # an interrupt, too, would leave replies to the next call
+            for link in self._links.values():
+                link.drop()
+            self._topology.doubt()
+            raise
+        return list(chain.from_iterable(call.found))
+
+    def check_policy(self) -> None:
+        """As ``Wire.check_policy``; asks every node that owns slots."""
+        try:
+            primaries = sorted(set(self._topology.owners()))
+        except RedisError as error:
+            raise unreachable(error) from None
+        for host, port in primaries:
+            refuse_eviction(self._link((host, port)).client, f"Redis at {host}:{port}")
+
+    def close(self) -> None:
+        """As ``Wire.close``."""
+        for link in self._links.values():
+            link.close()
+        self._topology.close()
+
+    def _scan(self, pattern: str) -> Iterator[bytes]:
+        return chain.from_iterable(
+            self._link(address).client.scan_iter(match=pattern, count=SCAN_COUNT)
+            for address in set(self._topology.owners())
+        )
+
+    def _carry_out(self, rows: Sequence[int], call: _Call) -> None:
+        """Get the replies to the parts ``rows``, wherever their keys are."""
+        for _ in range(_TRIES):
+            rows = self._redirected(self._send_and_read(rows, call), call)
+            if not rows:
+                return
+        raise ClusterError(f"{len(rows)} keys are sent from node to node: {call.found[rows[0]][0]}")
+
+    def _send_and_read(self, rows: Sequence[int], call: _Call) -> list[int]:
+        """Send the parts to the owners of their keys; returns rows among which are all errors."""
+        keys, parts, replies, found = call.keys, call.parts, call.replies, call.found
+        owner = self._topology.owners()
+        by_node: dict[Address, list[int]] = {}
+        for row in rows:
+            address = owner[key_slot(keys[row])]
+            if address in by_node:
+                by_node[address].append(row)
+            else:
+                by_node[address] = [row]
+        sent = []
+        for address, mine in by_node.items():
+            link = self._link(address)
+            link.send(b"".join([parts[row] for row in mine]))
+            sent.append((link, mine))
+        suspects: list[int] = []
+        for link, mine in sent:
+            answers = link.receive(sum([replies[row] for row in mine]))
+            start = 0
+            for row in mine:
+                end = start + replies[row]
+                found[row] = answers[start:end]
+                start = end
+            if hiredis.ReplyError in map(type, answers):
+                suspects += mine
+        return suspects
+
+    def _redirected(self, suspects: Sequence[int], call: _Call) -> list[int]:
+        """Those of the rows that must be sent again.
+
+        Raises:
+            ResponseError: a part was answered with an error that is no redirection.
+        """
+        again: list[int] = []
+        moved: dict[int, Address] = {}
+        for row in suspects:
+            key = call.keys[row]
+            error = _first_error(call.found[row])
+            if error.startswith("ASK "):
+                call.found[row] = self._ask(self._named(error, key), call.parts[row])
+                error = _first_error(call.found[row])
+            if error.startswith("MOVED "):
+                moved[key_slot(key)] = self._named(error, key)
+                again.append(row)
+            elif error.startswith("ASK "):
+                again.append(row)
+            elif error:
+                raise ResponseError(error)
+        if moved:
+            self._topology.refresh(moved)
+            for address in self._links.keys() - set(self._topology.owners()):
+                self._links.pop(address).close()
+        return again
+
+    def _ask(self, address: Address, part: bytes) -> list[Any]:
+        """The replies of a node that is about to become the owner of the part's key."""
+        commands = unpack(part)
+        link = self._link(address)
+        link.send(b"".join([_ASKING + pack((command,)) for command in commands]))
+        answers = link.receive(2 * len(commands))
+        refused = _first_error(answers[::2])
+        if refused:
+            raise ResponseError(refused)
+        return answers[1::2]
+
+    def _named(self, redirection: str, key: bytes) -> Address:
+        """The node that a MOVED or ASK names; no host means that of the node that said it."""
+        host, _, port = redirection.split(" ")[2].rpartition(":")
+        return host or self._topology.owners()[key_slot(key)][0], int(port)
+
+    def _link(self, address: Address) -> RedisLink:
+        link = self._links.get(address)
+        if link is None:
+            link = self._links[address] = RedisLink(self._topology.client(address))
+        return link
+
+
+def _first_error(replies: Sequence[Any]) -> str:
+    """Text of the first error among the replies, or the empty string."""
+    for reply in replies:
+        if isinstance(reply, hiredis.ReplyError):
+            return str(reply)
+    return ""
+
+
+def _chunks(parts: Sequence[bytes]) -> Iterator[range]:
+    """Rows of ``parts`` in runs of at most ``_CHUNK_BYTES``, or of one part that is larger."""
+    start = size = 0
+    for row, part in enumerate(parts):
+        if size + len(part) > _CHUNK_BYTES and row > start:
+            yield range(start, row)
+            start, size = row, 0
+        size += len(part)
+    if parts:
+        yield range(start, len(parts))

@@ -1,0 +1,100 @@
+"""What the velocity state asks of Redis, be it one server or a cluster.
+
+Every command touches one key. Whoever sends many of them packs those of a key into one part, so
+that a cluster can send each part to the node that holds its key.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
+import hiredis
+
+Command: TypeAlias = tuple[bytes, ...]
+
+#: Redis that is silent for so long counts as away.
+TIMEOUT_S = 5.0
+#: How many keys to look at, or to delete, in one round trip.
+SCAN_COUNT = 10_000
+
+
+class Wire(ABC):
+    """A way to Redis; used by one thread at a time."""
+
+    def execute(self, commands: Sequence[Command]) -> list[Any]:
+        """Send one-key commands and return their replies in order; raises as ``exchange``."""
+        return self.exchange(
+            [key_of(command) for command in commands],
+            [pack((command,)) for command in commands],
+            [1] * len(commands),
+        )
+
+    @abstractmethod
+    def exchange(
+        self, keys: Sequence[bytes], parts: Sequence[bytes], replies: Sequence[int]
+    ) -> list[Any]:
+        """Send packed commands and return their replies, in the order of the commands.
+
+        Args:
+            keys: the key that each part touches, shape (n,).
+            parts: packed commands, shape (n,).
+            replies: how many commands each part holds, shape (n,).
+
+        Raises:
+            RedisError, OSError: Redis is away (what was sent may have been carried out), or
+                answered a command with an error (the first one is raised).
+        """
+
+    @abstractmethod
+    def check_policy(self) -> None:
+        """Refuse a Redis that may drop keys on its own.
+
+        Raises:
+            StateError: Redis cannot be reached, or the ``maxmemory-policy`` of a server that holds
+                keys is not ``noeviction``.
+        """
+
+    def delete_matching(self, pattern: str) -> int:
+        """Delete every key that matches the glob-style pattern; returns how many there were.
+
+        Raises:
+            RedisError, OSError: Redis is away; some of the keys may be deleted.
+        """
+        keys = list(self._scan(pattern))
+        deleted = 0
+        for start in range(0, len(keys), SCAN_COUNT):
+            some = keys[start : start + SCAN_COUNT]
+            deleted += sum(self.execute([(b"UNLINK", key) for key in some]))
+        return deleted
+
+    @abstractmethod
+    def _scan(self, pattern: str) -> Iterator[bytes]:
+        """The keys that match; a key may come twice."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give up every connection; the wire is of no use after that."""
+
+
+def key_of(command: Command) -> bytes:
+    """The one key that a command touches."""
+    # EVAL script 1 key …
+    return command[3] if command[0] == b"EVAL" else command[1]
+
+
+def pack(commands: Sequence[Command]) -> bytes:
+    """The commands in the Redis serialisation protocol (RESP2), one after another."""
+    return b"".join(
+        b"*%d\r\n" % len(command)
+        + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in command)
+        for command in commands
+    )
+
+
+def unpack(packed: bytes) -> list[Command]:
+    """The commands that ``pack`` made into ``packed``."""
+    reader = hiredis.Reader(notEnoughData=None)
+    reader.feed(packed)
+    return [tuple(command) for command in iter(reader.gets, None)]
