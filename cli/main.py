@@ -15,6 +15,7 @@ from cli.data_check import check
 from cli.data_sample import sample
 from cli.demo import demo
 from cli.doctor import doctor
+from cli.feature_file import features
 from cli.replay import replay
 from cli.train import train
 from cli.worker import worker
@@ -39,7 +40,7 @@ data.command("sample")(sample)
 app.add_typer(stack.app, name="stack")
 app.add_typer(data, name="data")
 app.add_typer(models.app, name="models")
-for command in (doctor, demo, train, replay, worker, alerts):
+for command in (doctor, demo, features, train, replay, worker, alerts):
     app.command(command.__name__)(command)
 
 

@@ -125,13 +125,18 @@ def finished_report(
     )
 
 
-def default_rejects_path(csv_path: Path) -> Path:
-    """``<stem>.rejects.csv`` in the current directory."""
+def bare_name(csv_path: Path) -> str:
+    """Name of the file without its ``.csv`` and ``.gz``: what files made from it begin with."""
     name = csv_path.name
     for ending in (".gz", ".csv"):
         if name.lower().endswith(ending) and len(name) > len(ending):
             name = name[: -len(ending)]
-    return Path(f"{name}.rejects.csv")
+    return name
+
+
+def default_rejects_path(csv_path: Path) -> Path:
+    """``<stem>.rejects.csv`` in the current directory."""
+    return Path(f"{bare_name(csv_path)}.rejects.csv")
 
 
 def check_rejects_path(csv_path: Path, rejects: Path) -> None:

@@ -130,6 +130,11 @@ def read_transactions(
     )
 
 
+def id_prefix(profile: str, sha256: str) -> str:
+    """What the ids of a file without a column of ids begin with; the line number follows."""
+    return f"{profile}-{sha256[:8]}-"
+
+
 def _order(path: Path, moments: Moments, rows: Rows) -> str | None:
     try:
         return moments.order(rows.moments.values())
@@ -167,8 +172,9 @@ def _batch(
     if "signup_time" in times:
         numbers["signup_ms"] = times["signup_time"].astype(np.float64)
     own = rows.texts.get("event_id")
+    prefix = id_prefix(spec.name, sha256)
     event_id = (
-        [f"{spec.name}-{sha256[:8]}-{line:012d}" for line in rows.line.tolist()]
+        [f"{prefix}{line:012d}" for line in rows.line.tolist()]
         if own is None
         else [str(name) for name in own]
     )
