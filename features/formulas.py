@@ -228,11 +228,19 @@ def _continues(last: Feature, feature: Feature) -> bool:
     return bool(last.window) and (_WINDOW_INDEX[feature.window] == _WINDOW_INDEX[last.window] + 1)
 
 
-def feature_matrix(known: Known) -> NDArray[np.float32]:
-    """The declared features of n events, float32 of shape (n, features), C-contiguous."""
+def feature_matrix(known: Known, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    """The declared features of n events.
+
+    Args:
+        known: what is known of them.
+        out: where to write the result, of its shape; None: a new array.
+
+    Returns:
+        float32 of shape (n, features), C-contiguous.
+    """
     layout = _layout(known.own.profile)
     width = layout.blocks[-1][0].stop
-    matrix = np.empty((len(known), width), np.float32)
+    matrix = np.empty((len(known), width), np.float32) if out is None else out
     for columns, features in layout.blocks:
         values = KINDS[features[0].kind](features, known)
         matrix[:, columns] = values.reshape(len(known), len(features))

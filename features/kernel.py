@@ -321,7 +321,7 @@ def quantities_from_logs(
 
 @njit(cache=True, nogil=True)
 def _group(entries, log_of_row, logs):  # type: ignore[no-untyped-def]
-    """(start of each log, place of each row, entries by log and in order; −1: in no log)."""
+    """(start of each log, place and rank in its log of each row, entries by log and in order)."""
     starts = np.zeros(logs + 1, np.int64)
     for row in range(len(log_of_row)):
         if log_of_row[row] >= 0:
@@ -329,7 +329,8 @@ def _group(entries, log_of_row, logs):  # type: ignore[no-untyped-def]
     for number in range(logs):
         starts[number + 1] += starts[number]
     free = starts[:-1].copy()
-    place = np.full(len(log_of_row), -1, np.int64)
+    place = np.empty(len(log_of_row), np.int64)
+    rank = np.full(len(log_of_row), -1, np.int64)
     grouped = np.empty((starts[-1], entries.shape[1]), np.uint64)
     for row in range(len(log_of_row)):
         number = log_of_row[row]
@@ -337,8 +338,9 @@ def _group(entries, log_of_row, logs):  # type: ignore[no-untyped-def]
             at = free[number]
             free[number] = at + 1
             place[row] = at
+            rank[row] = at - starts[number]
             grouped[at] = entries[row]
-    return starts, place, grouped
+    return starts, place, rank, grouped
 
 
 @njit(cache=True, nogil=True)
@@ -351,16 +353,14 @@ def _link_history(grouped, starts, identity, follow):  # type: ignore[no-untyped
 
 
 @njit(cache=True, nogil=True)
-def _from_history(grouped, starts, identity, follow, log_of_row, place, begin, out):  # type: ignore[no-untyped-def]
+def _from_history(grouped, identity, follow, place, rank, out):  # type: ignore[no-untyped-def]
     for k in range(len(out)):
-        number = log_of_row[begin + k]
-        if number < 0:
+        if rank[k] < 0:
             out[k, :] = ABSENT
             continue
-        start, at = starts[number], place[begin + k]
-        rank = at - start
+        at, before = place[k], rank[k]
         time, amount = np.int64(grouped[at, 0] >> _SHIFT), grouped[at, 1]
-        _walk(grouped, start, identity, follow, rank, rank, time, amount, out[k])
+        _walk(grouped, at - before, identity, follow, before, before, time, amount, out[k])
 
 
 class History:
@@ -376,18 +376,16 @@ class History:
     def __init__(
         self, entries: NDArray[np.uint64], log_of_row: NDArray[np.int64], logs: int
     ) -> None:
-        self._log_of_row = log_of_row
-        self._starts, self._place, self._grouped = _group(entries, log_of_row, logs)
-        longest = int(np.diff(self._starts).max(initial=0))
-        self._identity = np.arange(longest)
-        self._follow = np.empty(len(self._grouped), np.int64)
-        _link_history(self._grouped, self._starts, self._identity, self._follow)
+        starts, self._place, self._rank, self._grouped = _group(entries, log_of_row, logs)
+        self._identity = np.arange(np.diff(starts).max(initial=0))
+        # The links take the place of the peers that they are made from: they are then in the same
+        # line of the cache as the rest of the entry.
+        self._follow = self._grouped.view(np.int64)[:, PEER_WORD]
+        _link_history(self._grouped, starts, self._identity, self._follow)
 
     def quantities(self, begin: int, end: int) -> NDArray[np.int64]:
         """Quantities of the events ``begin`` ≤ row < ``end``, as ``quantities_from_logs``."""
         out = np.empty((end - begin, N_QUANTITIES), np.int64)
-        _from_history(
-            self._grouped, self._starts, self._identity, self._follow,
-            self._log_of_row, self._place, begin, out,
-        )  # fmt: skip
+        place, rank = self._place[begin:end], self._rank[begin:end]
+        _from_history(self._grouped, self._identity, self._follow, place, rank, out)
         return out

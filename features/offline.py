@@ -73,13 +73,18 @@ def compute_features(batch: EventBatch, countries: CountryTable) -> FeatureTable
     own = own_columns(batch, country)
     names = feature_names(batch.profile)
     matrix = np.empty((len(batch), len(names)), np.float32)
+    in_order = np.array_equal(pasts.rows, np.arange(len(batch)))
     for begin in range(0, len(pasts.rows), _CHUNK):
         rows = pasts.rows[begin : begin + _CHUNK]
         past = {
             entity: history.quantities(begin, begin + len(rows))
             for entity, history in pasts.histories.items()
         }
-        matrix[rows] = feature_matrix(Known(own.take(rows), past))
+        known = Known(own.take(rows), past)
+        if in_order:
+            feature_matrix(known, matrix[begin : begin + len(rows)])
+        else:
+            matrix[rows] = feature_matrix(known)
     if len(pasts.rows) < len(batch):
         matrix = matrix[pasts.rows[pasts.which]]
     return FeatureTable(names, matrix)
