@@ -52,9 +52,7 @@ def _quantity(features: Features, known: Known, quantity: Quantity) -> Floats:
 
 def _ratio(above: Floats, below: Floats) -> Floats:
     """``above`` / ``below``, NaN where ``below`` is not positive."""
-    result = np.full(below.shape, np.nan)
-    np.divide(above, below, out=result, where=below > 0)
-    return result
+    return above / np.where(below > 0, below, np.nan)
 
 
 def _seconds(features: Features, known: Known, quantity: Quantity) -> Floats:
@@ -131,11 +129,11 @@ def _value_ratio(features: Features, known: Known) -> Floats:
 
 
 def _rate_ratio(features: Features, known: Known) -> Floats:
-    counts = known.quantities[features[0].entity][:, int(Quantity.COUNT) :].astype(np.float64)
-    longer = WINDOWS["24h"] / np.array([WINDOWS[feature.window] for feature in features])
-    shorter = counts[:, [_WINDOW_INDEX[feature.window] for feature in features]]
-    day = counts[:, [_WINDOW_INDEX["24h"]] * len(features)]
-    return _ratio(shorter * longer, day)
+    counts = known.quantities[features[0].entity]
+    columns = [int(Quantity.COUNT) + _WINDOW_INDEX[feature.window] for feature in features]
+    times = [WINDOWS["24h"] / WINDOWS[feature.window] for feature in features]
+    day = counts[:, [int(Quantity.COUNT) + _WINDOW_INDEX["24h"]]].astype(np.float64)
+    return _ratio(counts[:, columns] * np.array(times), day)
 
 
 def _peers(features: Features, known: Known) -> Floats:

@@ -170,7 +170,8 @@ def _link_peers(log, base, order, size, scratch, stamp, follow):  # type: ignore
     """
     mask = np.uint64(_slots_for(size) - 1)
     for position in range(size - 1, -1, -1):
-        peer = log[base + order[position], PEER_WORD]
+        index = position if order is None else order[position]
+        peer = log[base + index, PEER_WORD]
         slot = (peer ^ (peer >> np.uint64(33))) & mask
         while scratch[slot, 0] == stamp and scratch[slot, 1] != peer:
             slot = (slot + np.uint64(1)) & mask
@@ -188,20 +189,22 @@ def _walk(log, base, order, follow, rank, arrived, time, amount, out):  # type: 
     """Fill ``out`` for a query of that time and amount from the entries before it.
 
     ``log[base + order[:rank]]`` are the entries before the query in the total order, sorted; of
-    them only those with an index below ``arrived`` count. ``follow`` is as in ``_link_peers``.
+    them only those with an index below ``arrived`` count. No ``order`` means that the log is
+    sorted and all of it counts. ``follow`` is as in ``_link_peers``.
     """
     out[:] = 0
-    out[_PREVIOUS] = -1
-    out[_AGE] = -1
     seen = count = peers = countries = same = 0
-    spend = np.int64(0)
+    spend, previous, age = np.int64(0), np.int64(-1), np.int64(-1)
+    last_country = np.uint64(_COUNTRY_MASK)
     bits_0, bits_1, bits_2, bits_3 = np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0)
     window = 0  # the shortest one that holds the entry; gaps only grow on the way back
     length = WINDOW_MS[0]
     for position in range(rank - 1, -1, -1):
-        index = order[position]
-        if index >= arrived:
-            continue
+        index = position
+        if order is not None:
+            index = order[position]
+            if index >= arrived:
+                continue
         first = log[base + index, 0]
         gap = time - np.int64(first >> _SHIFT)
         if gap >= LOOK_BACK_MS:
@@ -210,9 +213,9 @@ def _walk(log, base, order, follow, rank, arrived, time, amount, out):  # type: 
             out[_TRUNCATED] = 1
             break
         if seen == 0:
-            out[_PREVIOUS] = gap
+            previous = gap
         seen += 1
-        out[_AGE] = gap
+        age = gap
         while gap >= length:
             _put(out, window, count, spend, peers, countries)
             window += 1
@@ -225,10 +228,14 @@ def _walk(log, base, order, follow, rank, arrived, time, amount, out):  # type: 
         if window == 0 and spent == amount:
             same += 1
         later = follow[base + position]
-        while later < rank and order[later] >= arrived:
-            later = follow[base + later]
+        if order is not None:
+            while later < rank and order[later] >= arrived:
+                later = follow[base + later]
         peers += later >= rank  # the latest entry of each peer counts for it
         country = first & _COUNTRY_MASK
+        if country == last_country:
+            continue
+        last_country = country
         bit = np.uint64(1) << (country & np.uint64(63))
         which = country >> np.uint64(6)
         if which == 0:
@@ -247,6 +254,8 @@ def _walk(log, base, order, follow, rank, arrived, time, amount, out):  # type: 
         _put(out, window, count, spend, peers, countries)
         window += 1
     out[_SAME] = same
+    out[_PREVIOUS] = previous
+    out[_AGE] = age
 
 
 @njit(cache=True, nogil=True)
@@ -344,23 +353,26 @@ def _group(entries, log_of_row, logs):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _link_history(grouped, starts, identity, follow):  # type: ignore[no-untyped-def]
-    scratch = np.zeros((_slots_for(len(identity)), 3), np.uint64)
+def _link_history(grouped, starts, follow):  # type: ignore[no-untyped-def]
+    longest = 0
+    for number in range(len(starts) - 1):
+        longest = max(longest, starts[number + 1] - starts[number])
+    scratch = np.zeros((_slots_for(longest), 3), np.uint64)
     for number in range(len(starts) - 1):
         size = starts[number + 1] - starts[number]
         stamp = np.uint64(number + 1)
-        _link_peers(grouped, starts[number], identity, size, scratch, stamp, follow)
+        _link_peers(grouped, starts[number], None, size, scratch, stamp, follow)
 
 
 @njit(cache=True, nogil=True)
-def _from_history(grouped, identity, follow, place, rank, out):  # type: ignore[no-untyped-def]
+def _from_history(grouped, follow, place, rank, out):  # type: ignore[no-untyped-def]
     for k in range(len(out)):
         if rank[k] < 0:
             out[k, :] = ABSENT
             continue
         at, before = place[k], rank[k]
         time, amount = np.int64(grouped[at, 0] >> _SHIFT), grouped[at, 1]
-        _walk(grouped, at - before, identity, follow, before, before, time, amount, out[k])
+        _walk(grouped, at - before, None, follow, before, 0, time, amount, out[k])
 
 
 class History:
@@ -377,15 +389,14 @@ class History:
         self, entries: NDArray[np.uint64], log_of_row: NDArray[np.int64], logs: int
     ) -> None:
         starts, self._place, self._rank, self._grouped = _group(entries, log_of_row, logs)
-        self._identity = np.arange(np.diff(starts).max(initial=0))
         # The links take the place of the peers that they are made from: they are then in the same
         # line of the cache as the rest of the entry.
         self._follow = self._grouped.view(np.int64)[:, PEER_WORD]
-        _link_history(self._grouped, starts, self._identity, self._follow)
+        _link_history(self._grouped, starts, self._follow)
 
     def quantities(self, begin: int, end: int) -> NDArray[np.int64]:
         """Quantities of the events ``begin`` ≤ row < ``end``, as ``quantities_from_logs``."""
         out = np.empty((end - begin, N_QUANTITIES), np.int64)
         place, rank = self._place[begin:end], self._rank[begin:end]
-        _from_history(self._grouped, self._identity, self._follow, place, rank, out)
+        _from_history(self._grouped, self._follow, place, rank, out)
         return out
