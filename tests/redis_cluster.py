@@ -132,10 +132,10 @@ class LocalCluster:
             assert done == b"OK", done
         return len(keys)
 
-    def end_move(self, slot: int, target: Node) -> None:
-        source = self.owner(slot)
-        for node in (target, source, *self.nodes):
-            node.ask("CLUSTER SETSLOT", slot, "NODE", target.id)
+    def end_move(self, target: Node, *slots: int) -> None:
+        for slot in slots:
+            for node in (target, self.owner(slot), *self.nodes):
+                node.ask("CLUSTER SETSLOT", slot, "NODE", target.id)
         wait_for(self._agrees)
 
     def move(self, slot: int, target: Node) -> None:
@@ -143,7 +143,7 @@ class LocalCluster:
         if self.owner(slot) is not target:
             self.begin_move(slot, target)
             self.move_keys(slot, target)
-            self.end_move(slot, target)
+            self.end_move(target, slot)
 
     def _agrees(self) -> bool:
         """Whether all nodes have the same view of all epochs and slots.

@@ -239,7 +239,7 @@ def test_slot_on_the_move_loses_nothing(redis_cluster: LocalCluster, wire: Wire,
     assert home.ask("CLUSTER COUNTKEYSINSLOT", slot) > 0
     redis_cluster.move_keys(slot, target)
     run.steps(2)
-    redis_cluster.end_move(slot, target)
+    redis_cluster.end_move(target, slot)
     run.steps(2)
     redis_cluster.move(slot, home)
     run.to_the_end()
@@ -258,7 +258,7 @@ def test_slot_on_the_move_to_a_node_that_had_none_loses_nothing(
     run.steps(2)
     assert asks.calls
     own_cluster.move_keys(slot, target)
-    own_cluster.end_move(slot, target)
+    own_cluster.end_move(target, slot)
     run.to_the_end()
     wire.close()
 
@@ -353,7 +353,8 @@ def test_replica_takes_over_from_a_killed_node(own_cluster: LocalCluster) -> Non
     run = Run(wire, new_namespace(), history(500))
     run.steps(3)
     primary, replica = own_cluster.nodes[0], own_cluster.add()
-    wait_for(lambda: _becomes_replica(replica, primary))
+    replica.ask("CLUSTER REPLICATE", primary.id)
+    wait_for(lambda: _follows(replica))
     run.steps(2)
     primary.client.wait(1, 5000)
     primary.kill()
@@ -374,8 +375,7 @@ def _succeeds(run: Run) -> bool:
     return True
 
 
-def _becomes_replica(node: Node, primary: Node) -> bool:
-    node.ask("CLUSTER REPLICATE", primary.id)
+def _follows(node: Node) -> bool:
     info: Any = node.client.info("replication")
     return bool(info["role"] == "slave" and info["master_link_status"] == "up")
 

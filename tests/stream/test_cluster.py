@@ -69,20 +69,23 @@ def test_slots_that_move_and_a_node_that_dies_under_a_worker_change_no_feature(
     install_model: Callable[[Settings], None],
 ) -> None:
     own = on_cluster(settings, own_cluster, install_model)
-    batch = events(12_000, seed=12)
+    batch = events(20_000, seed=12)
     publish(own, messages(batch))
     reader = Reader(own)
-    small = {**ALERT_ALL, "FRAUDSTREAM_BATCH_MAX": "64"}
+    small = {**ALERT_ALL, "FRAUDSTREAM_BATCH_MAX": "32"}
     first, second, third = own_cluster.nodes
     with running_worker(own, tmp_path / "worker.log", **small) as worker:
         reader.read_until(500)
         keys: list[Any] = first.client.keys(f"{own.namespace}:*")
-        slots = {key_slot(key) for key in keys}
-        for slot in sorted(slots)[:8]:
+        slots = sorted({key_slot(key) for key in keys})[:60]
+        for slot in slots:
             own_cluster.begin_move(slot, second)
-            own_cluster.move_keys(slot, second, 1)
             own_cluster.move_keys(slot, second)
-            own_cluster.end_move(slot, second)
+        reader.read_until(len(reader.published.scored_ids) + 2000)
+        for slot in slots:
+            own_cluster.move_keys(slot, second)
+        own_cluster.end_move(second, *slots)
+        reader.read_until(len(reader.published.scored_ids) + 2000)
         third.kill()
         worker.await_text("holding the line")  # so it was still at work while the slots moved
         third.start()
