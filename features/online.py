@@ -35,17 +35,11 @@ from features.entry import ENTRY_BYTES, LAYOUT_VERSION, WORDS, entries_of, pack_
 from features.kernel import quantities_from_logs
 from features.profiles import profile_spec
 from features.quantities import Quantity
+from features.requests import Requests
 from features.wire import Command, Wire
 
 #: Forget an entity after this much wall-clock time without an event: look-back, lateness, slack.
 TTL_MS = LOOK_BACK_MS + HORIZON_MS + 3 * DAY_MS
-_TTL = str(TTL_MS).encode()
-# Packed once: ``features.wire.pack`` for each command costs more than Redis spends on it.
-_GET = b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n"
-_APPEND_AND_GET = (
-    b"*3\r\n$6\r\nAPPEND\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n"
-    b"*4\r\n$5\r\nGETEX\r\n$%d\r\n%b\r\n$2\r\nPX\r\n" + b"$%d\r\n%b\r\n" % (len(_TTL), _TTL)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +84,14 @@ class VelocityState:
             entity: f"{namespace}:{profile}:{LAYOUT_VERSION}:{entity}:".encode()
             for entity in self._entities
         }
+        self._requests = {
+            entity: Requests(prefix, TTL_MS) for entity, prefix in self._prefix.items()
+        }
         self._compactor = Compactor(wire)
 
     def key(self, entity: str, entity_id: str) -> bytes:
         """Redis key of one entity's log. The id itself does not appear in it."""
-        return self._prefix[entity] + xxhash.xxh3_128_digest(entity_id.encode())
+        return self._prefix[entity] + _digest(entity_id)
 
     def step(
         self,
@@ -151,23 +148,19 @@ class VelocityState:
         for entity in self._entities:
             entries = entries_of(entity, batch, packed)
             owner = batch.entity(entity)
+            digests = [_digest(one) for one in owner.distinct]
+            keys = [self._prefix[entity] + digest for digest in digests]
             log_of_event = owner.code.copy()  # a conflict will change it
-            keys = [self.key(entity, one) for one in owner.distinct]
-            for key, added in zip(
-                keys, _by_key(entries, log_of_event, len(keys), remember), strict=True
-            ):
-                size = len(key)
-                if added:
-                    parts.append(_APPEND_AND_GET % (size, key, len(added), added, size, key))
-                    counts.append(2)
-                else:
-                    parts.append(_GET % (size, key))
-                    counts.append(1)
+            more, replies = self._requests[entity].pack(
+                b"".join(digests), entries, log_of_event, remember
+            )
             all_keys += keys
+            parts += more
+            counts += replies
             prepared[entity] = _Logs(entries, log_of_event, keys, [])
-        replies = self._wire.exchange(all_keys, parts, counts)
+        answers = self._wire.exchange(all_keys, parts, counts)
         # The log is the last reply of each part.
-        contents = [replies[end - 1] for end in accumulate(counts)]
+        contents = [answers[end - 1] for end in accumulate(counts)]
         start = 0
         for logs in prepared.values():
             logs.contents = contents[start : start + len(logs.keys)]
@@ -193,9 +186,8 @@ class VelocityState:
 
     def _compact(self, logs: Mapping[str, _Logs]) -> None:
         for log in logs.values():
-            for key, content in zip(log.keys, log.contents, strict=True):
-                if content is not None and len(content) > COMPACT_ABOVE * ENTRY_BYTES:
-                    self._compactor.compact(key, content)
+            for number in np.flatnonzero(log.sizes() > COMPACT_ABOVE * ENTRY_BYTES).tolist():
+                self._compactor.compact(log.keys[number], log.contents[number] or b"")
 
 
 def delete_namespace(wire: Wire, namespace: str) -> int:
@@ -216,30 +208,23 @@ class _Logs:
     keys: list[bytes]
     contents: list[bytes | None]
 
+    def sizes(self) -> NDArray[np.int64]:
+        """Bytes of each log."""
+        return np.fromiter(map(len, self._whole()), np.int64, len(self.contents))
+
     def quantities(self) -> NDArray[np.int64]:
-        whole = [_whole_entries(content) for content in self.contents]
-        sizes = np.fromiter((len(one) // ENTRY_BYTES for one in whole), np.int64, len(whole))
-        starts = np.concatenate(([0], np.cumsum(sizes)))
-        words = np.frombuffer(b"".join(whole), dtype="<u8").reshape(-1, WORDS)
+        """What the pasts of the batch's events amount to, as ``quantities_from_logs``."""
+        starts = np.concatenate(([0], np.cumsum(self.sizes()))) // ENTRY_BYTES
+        words = np.frombuffer(b"".join(self._whole()), dtype="<u8").reshape(-1, WORDS)
         return quantities_from_logs(words, starts, self.entries, self.log_of_event)
 
-
-def _by_key(
-    entries: NDArray[np.uint64],
-    log_of_event: NDArray[np.int64],
-    keys: int,
-    remember: NDArray[np.bool_],
-) -> list[bytes]:
-    """The bytes to append to each log, empty where nothing is to be remembered."""
-    added = [b""] * keys
-    raw = entries.tobytes()
-    for row in np.flatnonzero(remember & (log_of_event >= 0)).tolist():
-        added[log_of_event[row]] += raw[row * ENTRY_BYTES : (row + 1) * ENTRY_BYTES]
-    return added
+    def _whole(self) -> list[bytes]:
+        """The logs, less a torn end: a foreign writer must not break the kernel."""
+        contents = [content or b"" for content in self.contents]
+        if any(len(content) % ENTRY_BYTES for content in contents):
+            return [content[: len(content) // ENTRY_BYTES * ENTRY_BYTES] for content in contents]
+        return contents
 
 
-def _whole_entries(content: bytes | None) -> bytes:
-    """What was read, less a torn end: a foreign writer must not break the kernel."""
-    if content is None:
-        return b""
-    return content[: len(content) // ENTRY_BYTES * ENTRY_BYTES]
+def _digest(entity_id: str) -> bytes:
+    return xxhash.xxh3_128_digest(entity_id.encode())
