@@ -28,7 +28,7 @@ from redis.crc import key_slot
 from redis.exceptions import ClusterError, RedisError, ResponseError
 
 from features.redis_link import RedisLink, first_error
-from features.redis_policy import refuse_eviction, unreachable
+from features.redis_policy import refuse_unfit, unreachable
 from features.redis_topology import Address, Topology
 from features.wire import SCAN_COUNT, Wire, pack, unpack
 
@@ -84,7 +84,7 @@ class ClusterWire(Wire):
         except RedisError as error:
             raise unreachable(error) from None
         for host, port in primaries:
-            refuse_eviction(self._link((host, port)).client, f"Redis at {host}:{port}")
+            refuse_unfit(self._link((host, port)).client, f"Redis at {host}:{port}")
 
     def close(self) -> None:
         """As ``Wire.close``."""

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import re
+
 import redis
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from core.errors import StateError
 
+#: The first version with GETEX.
+OLDEST = (6, 2)
 
-def refuse_eviction(client: redis.Redis, name: str) -> None:
-    """Refuse a server that may drop keys on its own.
+
+def refuse_unfit(client: redis.Redis, name: str) -> None:
+    """Refuse a server that is too old, or that may drop keys on its own.
 
     Args:
         client: of the server.
         name: what to call it.
 
     Raises:
-        StateError: it cannot be reached, or its ``maxmemory-policy`` is not ``noeviction``.
+        StateError: it cannot be reached, is older than ``OLDEST`` (a Valkey says which Redis it is
+            like), or its ``maxmemory-policy`` is not ``noeviction``.
     """
     try:
-        policy = client.info("memory").get("maxmemory_policy", "noeviction")
+        info = client.info()
     except RedisError as error:
         raise unreachable(error, name) from None
+    version = str(info.get("redis_version", ""))
+    if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST:
+        raise StateError(
+            f"{name} is version {version or 'unknown'}: use Redis "
+            f"{OLDEST[0]}.{OLDEST[1]} or newer, or any Valkey"
+        )
+    policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         raise StateError(
             f"{name} has maxmemory-policy={policy}, under which it drops velocity state: "

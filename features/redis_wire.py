@@ -9,7 +9,7 @@ import redis
 from redis.exceptions import ResponseError
 
 from features.redis_link import RedisLink, first_error
-from features.redis_policy import refuse_eviction
+from features.redis_policy import refuse_unfit
 from features.wire import SCAN_COUNT, Wire
 
 
@@ -42,7 +42,7 @@ class RedisWire(Wire):
 
     def check_policy(self) -> None:
         """As ``Wire.check_policy``."""
-        refuse_eviction(self._link.client, "Redis")
+        refuse_unfit(self._link.client, "Redis")
 
     def close(self) -> None:
         """As ``Wire.close``."""

@@ -49,11 +49,11 @@ class Wire(ABC):
 
     @abstractmethod
     def check_policy(self) -> None:
-        """Refuse a Redis that may drop keys on its own.
+        """Refuse a Redis that is too old, or that may drop keys on its own.
 
         Raises:
-            StateError: Redis cannot be reached, or the ``maxmemory-policy`` of a server that holds
-                keys is not ``noeviction``.
+            StateError: Redis cannot be reached or is older than 6.2, or the ``maxmemory-policy`` of
+                a server that holds keys is not ``noeviction``.
         """
 
     def delete_matching(self, pattern: str) -> int:
