@@ -28,8 +28,6 @@ from features.quantities import ABSENT, N_QUANTITIES, Quantity
 
 WINDOW_MS = np.array(list(WINDOWS.values()), dtype=np.int64)
 _N_WINDOWS = len(WINDOWS)
-
-
 (_COUNT, _SPEND, _PEERS, _COUNTRIES, _SAME, _PREVIOUS, _AGE, _TRUNCATED, _OVERTAKEN, _CONFLICT) = (
     map(int, Quantity)
 )
@@ -353,10 +351,7 @@ def _group(entries, log_of_row, logs):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _link_history(grouped, starts, follow):  # type: ignore[no-untyped-def]
-    longest = 0
-    for number in range(len(starts) - 1):
-        longest = max(longest, starts[number + 1] - starts[number])
+def _link_history(grouped, starts, longest, follow):  # type: ignore[no-untyped-def]
     scratch = np.zeros((_slots_for(longest), 3), np.uint64)
     for number in range(len(starts) - 1):
         size = starts[number + 1] - starts[number]
@@ -392,7 +387,8 @@ class History:
         # The links take the place of the peers that they are made from: they are then in the same
         # line of the cache as the rest of the entry.
         self._follow = self._grouped.view(np.int64)[:, PEER_WORD]
-        _link_history(self._grouped, starts, self._follow)
+        longest = int(np.diff(starts).max(initial=0))
+        _link_history(self._grouped, starts, longest, self._follow)
 
     def quantities(self, begin: int, end: int) -> NDArray[np.int64]:
         """Quantities of the events ``begin`` ≤ row < ``end``, as ``quantities_from_logs``."""
