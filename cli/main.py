@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from cli import models, stack
+from cli import dlq, models, stack
 from cli.alerts import alerts
 from cli.data_check import check
 from cli.data_sample import sample
@@ -40,6 +40,7 @@ data.command("sample")(sample)
 app.add_typer(stack.app, name="stack")
 app.add_typer(data, name="data")
 app.add_typer(models.app, name="models")
+app.add_typer(dlq.app, name="dlq")
 for command in (doctor, demo, features, train, replay, worker, alerts):
     app.command(command.__name__)(command)
 

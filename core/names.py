@@ -96,6 +96,11 @@ class Header(StrEnum):
     FAILED_AT = "failed.at"
 
 
+#: Header of an event that ``fraudstream dlq replay`` sent again: ``topic-partition-offset`` of its
+#: dead letter. Should the event be refused again, the new dead letter has it too.
+REPLAYED_FROM = "dlq.replayed.from"
+
+
 class RejectCode(StrEnum):
     """Why an event was set aside (``error.code`` and the ``reason`` label)."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -34,7 +35,6 @@ _CONFIG: dict[str, Any] = {
     "queue.buffering.max.messages": 100_000,
     "queue.buffering.max.kbytes": 131_072,
     "batch.size": 524_288,
-    "message.max.bytes": MAX_MESSAGE_BYTES,
     # An outage ends by our own patience, which also ends the replay; a record that timed out by
     # itself would leave a gap behind which others follow.
     "message.timeout.ms": 0,
@@ -49,7 +49,7 @@ _PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A record that the broker refused for good."""
+    """A record that the broker refused for good; ``event_id`` is whatever it is known by."""
 
     event_id: str
     topic: str
@@ -65,6 +65,9 @@ class Sender:
         notice: takes one line for the user (an outage, its end).
         patience_s: seconds without any acknowledgement after which an outage is given up.
         clock: seconds, monotonic.
+        max_message_bytes: larger records are refused here.
+        keep_ids: whether to remember each record's ``event_id`` until it is settled; without, that
+            of a record which the broker refuses is read out of its value.
 
     Attributes:
         failed: number of records refused for good.
@@ -79,6 +82,8 @@ class Sender:
         notice: Callable[[str], None],
         patience_s: float,
         clock: Callable[[], float] = time.monotonic,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        keep_ids: bool = False,
     ) -> None:
         self.failed = 0
         self.failures: list[Failure] = []
@@ -87,6 +92,8 @@ class Sender:
         self._notice = notice
         self._patience_s = patience_s
         self._clock = clock
+        self._max_message_bytes = max_message_bytes
+        self._keep_ids = keep_ids
         self._handed_over = 0
         self._settled = 0
         self._settled_at = clock()
@@ -96,13 +103,26 @@ class Sender:
             {
                 **settings.confluent_config(),
                 **_CONFIG,
+                "message.max.bytes": max_message_bytes,
                 "error_cb": self._client_error,
                 "on_delivery": self._delivery_failed,
             },
             logger=CLIENT_LOG,
         )
 
-    def send(self, topic: str, key: str, value: bytes, event_id: str) -> bool:
+    @property
+    def unsettled(self) -> int:
+        """How many records are neither acknowledged nor refused yet."""
+        return len(self._producer)
+
+    def send(
+        self,
+        topic: str,
+        key: str | bytes | None,
+        value: bytes | None,
+        event_id: str,
+        headers: list[tuple[str, bytes]] | None = None,
+    ) -> bool:
         """Hand one record over, waiting while the queue is full.
 
         Returns:
@@ -113,7 +133,15 @@ class Sender:
         """
         while True:
             try:
-                self._producer.produce(topic, value=value, key=key)
+                self._producer.produce(
+                    topic,
+                    value=value,
+                    key=key,
+                    headers=headers,
+                    on_delivery=partial(self._delivery_failed, event_id=event_id)
+                    if self._keep_ids
+                    else None,  # that of the client, which makes no object per record
+                )
             except BufferError:
                 if self._stopping():
                     return False
@@ -123,9 +151,8 @@ class Sender:
                 reason: KafkaError = error.args[0]
                 if reason.code() != KafkaError.MSG_SIZE_TOO_LARGE:
                     raise self._refused(reason.str()) from None
-                self._fail(
-                    Failure(event_id, topic, f"{len(value)} bytes, {MAX_MESSAGE_BYTES} allowed")
-                )
+                size, allowed = len(value or b""), self._max_message_bytes
+                self._fail(Failure(event_id, topic, f"{size} bytes, {allowed} allowed"))
                 return True
             self._handed_over += 1
             return True
@@ -201,14 +228,13 @@ class Sender:
                 f"waiting up to {self._patience_s:g} s for it"
             )
 
-    def _delivery_failed(self, error: KafkaError | None, message: Any) -> None:
+    def _delivery_failed(
+        self, error: KafkaError | None, message: Any, event_id: str | None = None
+    ) -> None:
         if error is None or error.code() in _PURGED:
             return
-        try:
-            event_id = str(orjson.loads(message.value())["event_id"])
-        except (TypeError, KeyError, orjson.JSONDecodeError):
-            event_id = "?"
-        self._fail(Failure(event_id, str(message.topic()), error.str()))
+        known_by = _event_id(message) if event_id is None else event_id
+        self._fail(Failure(known_by, str(message.topic()), error.str()))
 
     def _fail(self, failure: Failure) -> None:
         self.failed += 1
@@ -217,3 +243,10 @@ class Sender:
 
     def _refused(self, why: str) -> BrokerError:
         return BrokerError(f"Kafka at {self._settings.kafka} does not take the events: {why}")
+
+
+def _event_id(message: Any) -> str:
+    try:
+        return str(orjson.loads(message.value())["event_id"])
+    except (TypeError, KeyError, orjson.JSONDecodeError):
+        return "?"

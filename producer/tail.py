@@ -17,7 +17,6 @@ from core.errors import BrokerError
 from core.kafka_admin import CLIENT_LOG, no_broker
 from core.settings import Settings
 
-_BATCH = 1000
 _WAIT_S = 0.2
 
 #: Topic → one offset per partition.
@@ -31,15 +30,19 @@ class TailReader:
         settings: where and how to connect.
         begin: where to begin in each partition.
         patience_s: seconds without a message after which ``until`` gives the broker up.
+        batch: most messages taken at once; what they hold together is what a reader holds.
 
     Attributes:
         trouble: what the client last complained of since the latest message, or "".
     """
 
-    def __init__(self, settings: Settings, begin: Offsets, patience_s: float = 30.0) -> None:
+    def __init__(
+        self, settings: Settings, begin: Offsets, patience_s: float = 30.0, batch: int = 1000
+    ) -> None:
         self._settings = settings
         self.trouble = ""
         self._patience_s = patience_s
+        self._batch = batch
         self._position = {
             (topic, partition): offset
             for topic, offsets in begin.items()
@@ -75,7 +78,7 @@ class TailReader:
             BrokerError: the broker refuses to serve the topic.
         """
         messages = []
-        for message in self._consumer.consume(_BATCH, _WAIT_S):
+        for message in self._consumer.consume(self._batch, _WAIT_S):
             where = (message.topic(), message.partition())
             error = message.error()
             if error is None:

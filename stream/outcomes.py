@@ -13,7 +13,7 @@ import orjson
 from numpy.typing import NDArray
 
 from core.errors import RejectedEvent
-from core.names import DLQ_MAX_MESSAGE_BYTES, SCHEMA_VERSION, Header
+from core.names import DLQ_MAX_MESSAGE_BYTES, REPLAYED_FROM, SCHEMA_VERSION, Header
 from features.batch import AMOUNT_SCALE, EventBatch
 from features.declared import COUNTRIES
 from features.iso_times import iso_times
@@ -22,6 +22,8 @@ from features.iso_times import iso_times
 ALERT_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "fraudstream/alert")
 #: What headers and protocol may take of the dead-letter topic's limit.
 _DLQ_OVERHEAD = 16_384
+#: A topic name (249 bytes), two numbers and what is between; anybody may write the header.
+_MAX_CAME_FROM = 320
 _ENCODE = orjson.OPT_SERIALIZE_NUMPY
 
 
@@ -158,9 +160,10 @@ def dead_letter(
 ) -> tuple[bytes | None, list[tuple[str, bytes]]]:
     """Value and headers of a dead letter: the original bytes, and why they are here.
 
-    What would not fit is cut, and says so, with the SHA-256 of the whole.
+    What would not fit is cut, and says so, with the SHA-256 of the whole. Where the event was
+    replayed from is handed on, so that a letter that came back can be told.
     """
-    headers = [
+    headers: list[tuple[str, bytes]] = [
         (Header.CODE, rejected.code.encode()),
         (Header.MESSAGE, _printable(rejected.message)),
         (Header.FIELD, rejected.field.encode(errors="replace")),
@@ -169,6 +172,9 @@ def dead_letter(
         (Header.OFFSET, str(record.offset).encode()),
         (Header.FAILED_AT, failed_at.encode()),
     ]
+    came_from = dict(record.headers or ()).get(REPLAYED_FROM)
+    if came_from is not None:
+        headers.append((REPLAYED_FROM, came_from[:_MAX_CAME_FROM]))
     value = record.value
     room = DLQ_MAX_MESSAGE_BYTES - _DLQ_OVERHEAD - len(record.key or b"")
     if value is not None and len(value) > room:
