@@ -10,10 +10,10 @@ from features.batch import EventBatch
 from features.offline import compute_features, offline_quantities
 from tests.features.events import (
     START,
+    TABLE,
     arrivals,
     as_oracle,
     country_of,
-    country_table,
     make_batch,
     micro_batches,
 )
@@ -36,7 +36,7 @@ def test_input_in_total_order_equals_offline_exactly(
     ordered = batch.take(batch.in_total_order())
     found = fresh_state(batch.profile).put(ordered, sizes)
     assert_same_quantities(found, offline_quantities(ordered, country_of(ordered)))
-    offline = compute_features(ordered, country_table()).matrix
+    offline = compute_features(ordered, TABLE).matrix
     assert_same_bits(matrix_of(ordered, found), offline)
 
 
@@ -63,10 +63,8 @@ def test_offline_does_not_depend_on_the_order_of_rows() -> None:
         [f"9.9.9.{i}" for i in rng.integers(0, 5, n)],
     )
     shuffled = rng.permutation(n)
-    straight = compute_features(batch, country_table()).matrix
-    assert_same_bits(
-        compute_features(batch.take(shuffled), country_table()).matrix, straight[shuffled]
-    )
+    straight = compute_features(batch, TABLE).matrix
+    assert_same_bits(compute_features(batch.take(shuffled), TABLE).matrix, straight[shuffled])
 
 
 def test_conflicting_duplicate_is_reported_and_leaves_no_trace(fresh_state: FreshStates) -> None:

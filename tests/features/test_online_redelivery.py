@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
+import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
 from features.batch import EventBatch
 from features.compaction import compacted
 from features.declared import HORIZON_MS
-from tests.features.events import arrivals, micro_batches
-from tests.features.states import FreshStates, OwnState, against_redis
+from features.redis_wire import RedisWire
+from features.wire import key_of, pack, unpack
+from tests.features.events import arrivals, country_of, micro_batches
+from tests.features.states import FreshStates, OwnState, against_redis, cut
 
 pytestmark = pytest.mark.integration
 
@@ -33,6 +39,26 @@ def deliveries(draw: st.DrawFn) -> tuple[EventBatch, list[range]]:
         reached = max(reached, ranges[-1].stop)
     ranges.append(range(draw(st.integers(0, reached)), len(batch)))
     return batch, [one for one in ranges if len(one)]
+
+
+class BreakingWire(RedisWire):
+    """Breaks off after so many commands, each time after another number of them."""
+
+    def __init__(self, url: str, after: Sequence[int]) -> None:
+        super().__init__(redis.Redis.from_url(url))
+        self._after = iter(after)
+
+    def exchange(
+        self, keys: Sequence[bytes], parts: Sequence[bytes], replies: Sequence[int]
+    ) -> list[Any]:
+        commands = unpack(b"".join(parts))
+        done = commands[: next(self._after, len(commands))]
+        found = super().exchange(
+            [*map(key_of, done)], [pack([one]) for one in done], [1] * len(done)
+        )
+        if len(done) < len(commands):
+            raise redis.ConnectionError("broken off")
+        return found
 
 
 def compacted_logs(state: OwnState) -> dict[bytes, bytes]:
@@ -69,3 +95,30 @@ def test_whole_history_delivered_again_finds_its_features_in_compacted_logs(
     for entity, expected in first.items():
         np.testing.assert_array_equal(second[entity][recent], expected[recent], err_msg=entity)
     assert state.logs() == logs
+
+
+@against_redis(100)
+@given(
+    batch=arrivals(),
+    sizes=micro_batches(),
+    after=st.lists(st.integers(0, 60), max_size=12),
+)
+def test_steps_broken_off_anywhere_and_repeated_change_neither_state_nor_features(
+    batch: EventBatch, sizes: list[int], after: list[int], fresh_state: FreshStates
+) -> None:
+    once, broken = fresh_state(batch.profile), fresh_state(batch.profile)
+    plain = once.put(batch, sizes)
+    country = country_of(batch)
+    wire = BreakingWire(fresh_state.url, after)
+    state = broken.writer(wire)
+    for rows in cut(len(batch), sizes):
+        while True:
+            try:
+                step = state.step(batch.take(rows), country[rows])
+            except redis.ConnectionError:
+                continue
+            break
+        for entity, expected in plain.items():
+            np.testing.assert_array_equal(step.quantities[entity], expected[rows], err_msg=entity)
+    assert compacted_logs(broken) == compacted_logs(once)
+    wire.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from itertools import cycle, islice
 from typing import Any
 
 import redis
@@ -73,14 +74,18 @@ class PausingWire(RedisWire):
         return found
 
 
-def interleave(works: Sequence[tuple[Turn, Callable[[], None]]], schedule: Iterable[int]) -> None:
-    """Do the works, each for one step whenever the schedule names it; at last all to the end."""
-    for turn, work in works:
+def interleave(
+    turns: Sequence[Turn], works: Sequence[Callable[[], None]], schedule: Iterable[int]
+) -> None:
+    """Do the works, each for one step whenever the schedule names it; at last all to the end.
+
+    The schedule is used again and again, for a thousand steps.
+    """
+    for turn, work in zip(turns, works, strict=True):
         turn.start(work)
-    for number in schedule:
-        turn = works[number % len(works)][0]
-        if not turn.done:
-            turn.go_on()
-    for turn, _ in works:
+    for number in islice(cycle(schedule), 1000):
+        if not turns[number].done:
+            turns[number].go_on()
+    for turn in turns:
         while not turn.done:
             turn.go_on()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from features.batch import EventBatch
 from features.offline import compute_features, offline_quantities
 from stream.merge import Merger, Rows
-from tests.features.events import arrivals, country_of, country_table
+from tests.features.events import TABLE, arrivals, country_of
 from tests.features.states import (
     FreshStates,
     against_redis,
@@ -100,5 +100,5 @@ def test_any_filled_partitions_merged_by_one_worker_give_the_features_of_offline
     found = joined(steps)
     offline = offline_quantities(batch, country)
     assert_same_quantities(found, {entity: past[rows] for entity, past in offline.items()})
-    features = compute_features(batch, country_table()).matrix
+    features = compute_features(batch, TABLE).matrix
     assert_same_bits(matrix_of(batch.take(rows), found), features[rows])
