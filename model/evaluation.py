@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from threading import Event
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model.baselines import baselines
 from model.boosting import predict
@@ -55,19 +56,30 @@ def evaluate(
     jobs = [part.train for split in splits for part in split.parts] + [everything]
     total, count, abandoned = FITS * len(jobs), itertools.count(1), Event()
 
+    failures: list[BaseException] = []
+
     def tick() -> None:
         if abandoned.is_set():
             raise CancelledError
         progress(next(count), total)
 
+    def fitted_part(rows: NDArray[np.intp]) -> FittedPart:
+        try:
+            return fit_part(data.matrix[rows], data.fraud[rows], seed, tick)
+        except BaseException as error:
+            # Here, as the main thread may be slow to hear of it; the first one is the cause.
+            failures.append(error)
+            abandoned.set()
+            raise
+
     # The largest parts first, so that both threads end together.
     order = sorted(range(len(jobs)), key=lambda job: -len(jobs[job]))
     with ThreadPoolExecutor(_WORKERS) as pool:
-        futures = {
-            job: pool.submit(fit_part, data.matrix[jobs[job]], data.fraud[jobs[job]], seed, tick)
-            for job in order
-        }
+        futures = {job: pool.submit(fitted_part, jobs[job]) for job in order}
         try:
+            wait(futures.values(), return_when=FIRST_EXCEPTION)
+            if failures:
+                raise failures[0]
             fitted = [futures[job].result() for job in range(len(jobs))]
         except BaseException:
             # Otherwise an interrupted program would first fit all that is waiting.
