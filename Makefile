@@ -35,7 +35,7 @@ demo: $(VENV)/.installed ## from nothing to alerts: Kafka, Redis, a model, a wor
 test: $(VENV)/.installed-dev ## the whole test suite, with the servers it needs
 	@$(BIN)/python -m pytest
 
-bench: $(VENV)/.installed-dev ## the benchmarks; writes bench/results/latest.json and .md
+bench: $(VENV)/.installed-dev ## the benchmarks; each writes bench/results/NAME.json and .md
 	@$(BIN)/python -m bench
 
 lint: $(VENV)/.installed-dev ## format, lint and type check; freshness of generated files

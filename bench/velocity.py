@@ -92,7 +92,8 @@ def velocity(
     lines = [
         f"# What velocity is worth: {csv.name}, split `{split}`",
         "",
-        f"`python -m bench velocity {csv.name}`, commit {result['commit']}.",
+        f"`python -m bench velocity {csv.name}{'' if ip_table is None else ' --ip-table TABLE'}`, "
+        f"commit {result['commit']}.",
         "",
         "| model | average precision | 95 % interval |",
         "|---|---|---|",
