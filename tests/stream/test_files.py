@@ -169,7 +169,8 @@ def test_sample_replayed_and_drained_gives_offline_features_even_when_killed_on_
     csv = tmp_path / "sample.csv"
     rows = 20_000  # more than one fetch brings: the partitions have to wait for each other
     fraudstream(
-        own, tmp_path, "data", "sample", "--profile", profile, "--rows", str(rows), "--out", str(csv),
+        own, tmp_path, "data", "sample",
+        "--profile", profile, "--rows", str(rows), "--out", str(csv),
     )  # fmt: skip
     csv.write_bytes(csv.read_bytes()[:-40])  # the last line, cut in its middle
     assert drained_equals_offline(own, csv, tmp_path, rejected=1, kills=kills) == rows - 1
