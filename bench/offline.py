@@ -2,6 +2,10 @@
 
 The baseline is what a notebook would do: pandas' ``groupby().rolling()``, for the counts and sums
 of one entity only, on a part of the same events.
+
+Each round computes twice. A virtual machine may have given freed memory back to its host, and
+then the first run waits for the host to hand it over again (here 1.5 ms for each 2 MB of the
+result); the second run finds it there. Both are told.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ import typer
 
 from bench.results_file import keep, say, surroundings
 from features.batch import EventBatch
-from features.countries import load_country_table
+from features.countries import CountryTable, load_country_table
 from features.csv_source import read_transactions
 from features.declared import WINDOWS, feature_names
 from features.offline import compute_features
@@ -43,27 +47,35 @@ def offline(
     countries = load_country_table(None)
     compute_features(batch.take(np.arange(min(rows, 1000))), countries)  # compiles
     part = batch.take(batch.in_total_order()[:_PANDAS_ROWS])
-    wall, cpu, pandas_us = [], [], []
+    first, second, pandas_us = [], [], []
     for number in range(rounds):
-        fresh = dataclasses.replace(batch)  # what a batch keeps for later is not to be there
-        started, spent = time.perf_counter(), time.process_time()
-        compute_features(fresh, countries)
-        wall.append(rows / (time.perf_counter() - started))
-        cpu.append(rows / (time.process_time() - spent))
+        first.append(_rows_per_second(batch, countries))
+        second.append(_rows_per_second(batch, countries))
         started = time.perf_counter()
         _pandas(part)
         pandas_us.append((time.perf_counter() - started) / len(part) * 1e6)
-        say(f"round {number + 1}: {wall[-1]:,.0f} rows/s, pandas {1e6 / pandas_us[-1]:,.0f} rows/s")
+        say(
+            f"round {number + 1}: {first[-1]:,.0f}, again {second[-1]:,.0f} rows/s, "
+            f"pandas {1e6 / pandas_us[-1]:,.0f} rows/s"
+        )
     result = {
         "rows": rows,
         "features": len(feature_names("ecommerce")),
-        "rows_per_second": statistics.median(wall),
-        "rows_per_cpu_second": statistics.median(cpu),
-        "spread": [min(wall), max(wall)],
+        "rows_per_second": statistics.median(second),
+        "spread": [min(second), max(second)],
+        "first_rows_per_second": statistics.median(first),
+        "first_spread": [min(first), max(first)],
         "pandas_rows_per_second": 1e6 / statistics.median(pandas_us),
         **surroundings(),
     }
     keep("offline", result, lambda before: _markdown(result, before))
+
+
+def _rows_per_second(batch: EventBatch, countries: CountryTable) -> float:
+    fresh = dataclasses.replace(batch)  # what a batch keeps for later is not to be there
+    started = time.perf_counter()
+    compute_features(fresh, countries)
+    return len(batch) / (time.perf_counter() - started)
 
 
 def _pandas(batch: EventBatch) -> None:
@@ -85,6 +97,7 @@ def _pandas(batch: EventBatch) -> None:
 def _markdown(result: dict[str, Any], before: dict[str, Any] | None) -> str:
     ratio = result["rows_per_second"] / result["pandas_rows_per_second"]
     low, high = result["spread"]
+    first_low, first_high = result["first_spread"]
     lines = [
         f"# Offline features: {result['rows']:,} generated transactions, "
         f"{result['features']} features",
@@ -93,8 +106,9 @@ def _markdown(result: dict[str, Any], before: dict[str, Any] | None) -> str:
         "",
         "| what | rows/s (median) | min – max |",
         "|---|---|---|",
-        f"| all features, wall | {result['rows_per_second']:,.0f} | {low:,.0f} – {high:,.0f} |",
-        f"| all features, by CPU time | {result['rows_per_cpu_second']:,.0f} | |",
+        f"| all features | {result['rows_per_second']:,.0f} | {low:,.0f} – {high:,.0f} |",
+        f"| first run, memory not yet there | {result['first_rows_per_second']:,.0f} "
+        f"| {first_low:,.0f} – {first_high:,.0f} |",
         "| pandas `groupby().rolling()`, 10 features of the user | "
         f"{result['pandas_rows_per_second']:,.0f} | |",
         "",

@@ -33,6 +33,7 @@ _N_WINDOWS = len(WINDOWS)
 )
 _SHIFT = np.uint64(TIME_SHIFT)
 _COUNTRY_MASK = np.uint64((1 << TIME_SHIFT) - 1)
+_AHEAD = 32
 _NEVER = np.iinfo(np.int64).max
 _FEW = 12  # entries among which looking at all of them is faster than a table
 
@@ -327,7 +328,7 @@ def quantities_from_logs(
 
 
 @njit(cache=True, nogil=True)
-def _group(entries, log_of_row, logs):  # type: ignore[no-untyped-def]
+def group(entries, log_of_row, logs):  # type: ignore[no-untyped-def]
     """(start of each log, place and rank in its log of each row, entries by log and in order)."""
     starts = np.zeros(logs + 1, np.int64)
     for row in range(len(log_of_row)):
@@ -351,7 +352,8 @@ def _group(entries, log_of_row, logs):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _link_history(grouped, starts, longest, follow):  # type: ignore[no-untyped-def]
+def link_history(grouped, starts, longest, follow):  # type: ignore[no-untyped-def]
+    """Write the links of ``_link_peers`` for all logs, the longest of ``longest`` entries."""
     scratch = np.zeros((_slots_for(longest), 3), np.uint64)
     for number in range(len(starts) - 1):
         size = starts[number + 1] - starts[number]
@@ -360,39 +362,18 @@ def _link_history(grouped, starts, longest, follow):  # type: ignore[no-untyped-
 
 
 @njit(cache=True, nogil=True)
-def _from_history(grouped, follow, place, rank, out):  # type: ignore[no-untyped-def]
-    for k in range(len(out)):
-        if rank[k] < 0:
-            out[k, :] = ABSENT
-            continue
-        at, before = place[k], rank[k]
-        time, amount = np.int64(grouped[at, 0] >> _SHIFT), grouped[at, 1]
-        _walk(grouped, at - before, None, follow, before, 0, time, amount, out[k])
-
-
-class History:
-    """All events of one kind of entity, each of which can be asked for its past.
-
-    Args:
-        entries: the events' entries in total order without repeats; words from ``ID_WORD`` on may
-            be left out, shape (n, at least 3).
-        log_of_row: number of each event's entity, 0 ≤ number < ``logs``, −1 for none, shape (n,).
-        logs: number of entities.
-    """
-
-    def __init__(
-        self, entries: NDArray[np.uint64], log_of_row: NDArray[np.int64], logs: int
-    ) -> None:
-        starts, self._place, self._rank, self._grouped = _group(entries, log_of_row, logs)
-        # The links take the place of the peers that they are made from: they are then in the same
-        # line of the cache as the rest of the entry.
-        self._follow = self._grouped.view(np.int64)[:, PEER_WORD]
-        longest = int(np.diff(starts).max(initial=0))
-        _link_history(self._grouped, starts, longest, self._follow)
-
-    def quantities(self, begin: int, end: int) -> NDArray[np.int64]:
-        """Quantities of the events ``begin`` ≤ row < ``end``, as ``quantities_from_logs``."""
-        out = np.empty((end - begin, N_QUANTITIES), np.int64)
-        place, rank = self._place[begin:end], self._rank[begin:end]
-        _from_history(self._grouped, self._follow, place, rank, out)
-        return out
+def from_history(grouped, follow, place, rank, out):  # type: ignore[no-untyped-def]
+    """Write the quantities of the queries at ``place``, each the ``rank``-th of its log."""
+    for begin in range(0, len(out), _AHEAD):
+        block = range(begin, min(begin + _AHEAD, len(out)))
+        for k in block:
+            # The logs lie far apart in memory: asked for side by side, their ends come sooner.
+            if rank[k] >= 0:
+                out[k, 0] = np.int64(grouped[place[k], 0] ^ grouped[place[k] - min(rank[k], 2), 0])
+        for k in block:
+            if rank[k] < 0:
+                out[k, :] = ABSENT
+                continue
+            at, before = place[k], rank[k]
+            time, amount = np.int64(grouped[at, 0] >> _SHIFT), grouped[at, 1]
+            _walk(grouped, at - before, None, follow, before, 0, time, amount, out[k])

@@ -20,7 +20,7 @@ from features.countries import CountryTable
 from features.declared import feature_names
 from features.entry import ID_WORD, PEER_COLUMN, PEER_WORD, pack_entries
 from features.formulas import feature_matrix
-from features.kernel import History
+from features.history import History
 from features.known import Known, country_codes, own_columns
 from features.profiles import profile_spec
 from features.quantities import N_QUANTITIES
