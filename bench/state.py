@@ -75,7 +75,7 @@ def _by_entities(
         with worlds(folder / str(history), 2) as (small, large):
             for world, size in ((small, few), (large, many)):
                 say(f"filling {size:,} entities of each kind, {history} events each …")
-                world.fill(size, history)
+                world.fill(size, history, spread=True)
                 world.round(batches)
             spent: dict[int, list[Spent]] = {few: [], many: []}
             for _ in range(rounds):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from features.entry import ENTRY_BYTES, entries_of, pack_entries
 from features.online import TTL_MS, VelocityState
 from features.open_wire import open_wire
 from features.profiles import ECOMMERCE
+from features.wire import Command
 from stack.local import LocalStack
 
 BATCH = 256
@@ -70,23 +72,41 @@ class World:
         self._now_ms = _NOW_MS
         self._made = 0
 
-    def fill(self, size: int, history: int) -> None:
-        """Give every entity ``history`` events, spread over the 30 days before now."""
+    def fill(self, size: int, history: int, spread: bool = False) -> None:
+        """Give every entity a past, over the 30 days before now.
+
+        Args:
+            size: entities of each kind.
+            history: events of each.
+            spread: give them different numbers instead, between half and one and a half times
+                ``history``. Redis doubles the memory of a string that has outgrown it; where all
+                logs have the same length, either all of them or none outgrow it in a round.
+        """
         self._size = size
-        gaps = np.sort(self._rng.integers(1, 30 * DAY_MS, history))[::-1]
-        nobody = np.zeros(history, np.int64)
+        longest = history + history // 2 if spread else history
+        gaps = np.sort(self._rng.integers(1, 30 * DAY_MS, longest))[::-1]
+        nobody = np.zeros(longest, np.int64)
         batch = self._batch(nobody, nobody, nobody, self._now_ms - gaps)
-        packed = pack_entries(batch, np.zeros(history, np.int16))
+        packed = pack_entries(batch, np.zeros(longest, np.int16))
         for entity in ENTITIES:
             content = entries_of(entity, batch, packed).tobytes()
             for start in range(0, size, _AT_ONCE):
-                keys = [
-                    self._state.key(entity, f"{entity}-{number}")
-                    for number in range(start, min(start + _AT_ONCE, size))
-                ]
-                # Appended as a worker does, so that Redis takes the memory that it would.
-                self._wire.execute([(b"APPEND", key, content) for key in keys])
-                self._wire.execute([(b"PEXPIRE", key, b"%d" % TTL_MS) for key in keys])
+                commands: list[Command] = []
+                for number in range(start, min(start + _AT_ONCE, size)):
+                    key = self._state.key(entity, f"{entity}-{number}")
+                    events = longest - number % (history + 1) if spread else history
+                    commands += [(b"APPEND", key, part) for part in _grown(content, events)]
+                    commands.append((b"PEXPIRE", key, b"%d" % TTL_MS))
+                self._wire.execute(commands)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Wait until Redis has rewritten its append-only file, which so much growth begins."""
+        while True:
+            info: dict[str, Any] = self._client.info("persistence")
+            if not (info["aof_rewrite_in_progress"] or info["aof_rewrite_scheduled"]):
+                return
+            time.sleep(0.2)
 
     def heat(self, events: int) -> None:
         """Give the hot device so many events, by the state's own steps."""
@@ -191,6 +211,18 @@ class World:
     def _used_memory(self) -> int:
         info: dict[str, Any] = self._client.info("memory")
         return int(info["used_memory"])
+
+
+def _grown(content: bytes, events: int) -> list[bytes]:
+    """The first entries in parts that leave Redis with the memory that single ones would.
+
+    It doubles what it has at the 2nd, 5th, 11th, 23rd … entry.
+    """
+    last_doubling = 1
+    while 2 * last_doubling + 1 <= events or last_doubling == 1 < events:
+        last_doubling = 2 * last_doubling + 1 if last_doubling > 1 else 2
+    ends = sorted({0, last_doubling - 1, last_doubling, events})
+    return [content[begin * ENTRY_BYTES : end * ENTRY_BYTES] for begin, end in pairwise(ends)]
 
 
 @contextmanager

@@ -7,14 +7,17 @@ was in those logs before the event's first occurrence. So a step may be repeated
 
 One step:
 
-1. For each distinct entity of the batch send, in one pipeline, ``APPEND`` of its new entries and
-   ``GETEX``, which reads the log and puts off its expiry. One key a command: it works on Redis
-   Cluster and Valkey alike. (A crash between the two leaves a log without expiry until the
-   entity's next event.)
-2. Let the kernel (``features.kernel``) compute all windows from the returned bytes.
+1. For each distinct entity of the batch send ``APPEND`` of its new entries and ``GETEX``, which
+   reads the log and puts off its expiry. One key a command: it works on Redis Cluster and Valkey
+   alike. (A crash between the two leaves a log without expiry until the entity's next event.)
+2. Let the kernel (``features.kernel``) compute all windows from the returned bytes, of one kind of
+   entity while Redis is still busy with the next.
 3. An event whose id is known with another time or amount is a conflict: take its entries out
    again, and compute the rest of the batch without them.
 4. Compact logs that have grown beyond ``CAP + SLACK`` entries by a fixed margin.
+
+``begin`` does 1, ``finish`` the rest; in between the caller may work on something else, or begin
+the next step. Steps are to be finished in the order in which they began.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ from features.kernel import quantities_from_logs
 from features.profiles import profile_spec
 from features.quantities import Quantity
 from features.requests import Requests
-from features.wire import Command, Wire
+from features.wire import Call, Command, Wire
 
 #: Forget an entity after this much wall-clock time without an event: look-back, lateness, slack.
 TTL_MS = LOOK_BACK_MS + HORIZON_MS + 3 * DAY_MS
@@ -68,137 +71,6 @@ class StateStep:
         return int(np.maximum.reduce(per_entity).sum())
 
 
-class VelocityState:
-    """Arrival logs of one namespace and profile.
-
-    Args:
-        wire: connection to Redis.
-        namespace: separates everything of one namespace from the others.
-        profile: name of the profile.
-    """
-
-    def __init__(self, wire: Wire, namespace: str, profile: str) -> None:
-        self._wire = wire
-        self._entities = profile_spec(profile).entities
-        self._prefix = {
-            entity: f"{namespace}:{profile}:{LAYOUT_VERSION}:{entity}:".encode()
-            for entity in self._entities
-        }
-        self._requests = {
-            entity: Requests(prefix, TTL_MS) for entity, prefix in self._prefix.items()
-        }
-        self._compactor = Compactor(wire)
-
-    def key(self, entity: str, entity_id: str) -> bytes:
-        """Redis key of one entity's log. The id itself does not appear in it."""
-        return self._prefix[entity] + _digest(entity_id)
-
-    def step(
-        self,
-        batch: EventBatch,
-        country: NDArray[np.int16],
-        remember: NDArray[np.bool_] | None = None,
-    ) -> StateStep:
-        """Put the events into state and return what their entities' pasts amount to.
-
-        Args:
-            batch: n events in the order in which they are to be remembered.
-            country: their country codes, shape (n,).
-            remember: mask of those that go into state (default: all); the others (too late) only
-                look at it, shape (n,).
-
-        Raises:
-            redis.RedisError: Redis could not be reached or refused; repeat the step.
-        """
-        n = len(batch)
-        remember = np.ones(n, np.bool_) if remember is None else remember
-        conflict = np.zeros(n, np.bool_)
-        logs = self._exchange(batch, country, remember)
-        while True:
-            quantities = {name: log.quantities() for name, log in logs.items()}
-            fresh = self._owner_conflicts(quantities) & ~conflict
-            if not fresh.any():
-                break
-            conflict |= fresh
-            self._withdraw(logs, fresh & remember)
-            for log in logs.values():
-                log.log_of_event[conflict] = -1
-            logs = self._reread(logs)
-        self._compact(logs)
-        return StateStep(quantities, conflict)
-
-    def _owner_conflicts(self, quantities: Mapping[str, NDArray[np.int64]]) -> NDArray[np.bool_]:
-        """The first entity that an event has owns its id (user; card, else vector)."""
-        columns = [quantities[entity][:, Quantity.CONFLICT] for entity in self._entities]
-        result = np.zeros(len(columns[0]), np.bool_)
-        owned = np.zeros(len(columns[0]), np.bool_)
-        for column in columns:
-            result |= (column == 1) & ~owned
-            owned |= column >= 0
-        return result
-
-    def _exchange(
-        self, batch: EventBatch, country: NDArray[np.int16], remember: NDArray[np.bool_]
-    ) -> dict[str, _Logs]:
-        all_keys: list[bytes] = []
-        parts: list[bytes] = []
-        counts: list[int] = []
-        prepared: dict[str, _Logs] = {}
-        packed = pack_entries(batch, country)
-        for entity in self._entities:
-            entries = entries_of(entity, batch, packed)
-            owner = batch.entity(entity)
-            digests = [_digest(one) for one in owner.distinct]
-            keys = [self._prefix[entity] + digest for digest in digests]
-            log_of_event = owner.code.copy()  # a conflict will change it
-            more, replies = self._requests[entity].pack(
-                b"".join(digests), entries, log_of_event, remember
-            )
-            all_keys += keys
-            parts += more
-            counts += replies
-            prepared[entity] = _Logs(entries, log_of_event, keys, [])
-        answers = self._wire.exchange(all_keys, parts, counts)
-        # The log is the last reply of each part.
-        contents = [answers[end - 1] for end in accumulate(counts)]
-        start = 0
-        for logs in prepared.values():
-            logs.contents = contents[start : start + len(logs.keys)]
-            start += len(logs.keys)
-        return prepared
-
-    def _withdraw(self, logs: Mapping[str, _Logs], rows: NDArray[np.bool_]) -> None:
-        for log in logs.values():
-            for row in np.flatnonzero(rows & (log.log_of_event >= 0)):
-                key = log.keys[log.log_of_event[row]]
-                self._compactor.withdraw(key, log.entries[row].tobytes())
-
-    def _reread(self, logs: Mapping[str, _Logs]) -> dict[str, _Logs]:
-        commands: list[Command] = [(b"GET", key) for log in logs.values() for key in log.keys]
-        replies = self._wire.execute(commands)
-        result = {}
-        start = 0
-        for name, log in logs.items():
-            contents = replies[start : start + len(log.keys)]
-            result[name] = _Logs(log.entries, log.log_of_event, log.keys, contents)
-            start += len(log.keys)
-        return result
-
-    def _compact(self, logs: Mapping[str, _Logs]) -> None:
-        for log in logs.values():
-            for number in np.flatnonzero(log.sizes() > COMPACT_ABOVE * ENTRY_BYTES).tolist():
-                self._compactor.compact(log.keys[number], log.contents[number] or b"")
-
-
-def delete_namespace(wire: Wire, namespace: str) -> int:
-    """Delete every key of a namespace; returns how many there were.
-
-    Raises:
-        redis.RedisError: Redis could not be reached.
-    """
-    return wire.delete_matching(f"{namespace}:*")
-
-
 @dataclass(slots=True)
 class _Logs:
     """The logs of one entity kind that a batch touches."""
@@ -224,6 +96,163 @@ class _Logs:
         if any(len(content) % ENTRY_BYTES for content in contents):
             return [content[: len(content) // ENTRY_BYTES * ENTRY_BYTES] for content in contents]
         return contents
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What was sent for the logs of one entity kind."""
+
+    call: Call
+    replies: list[int]
+    logs: _Logs
+
+
+@dataclass(frozen=True, slots=True)
+class BegunStep:
+    """A step whose events are on their way into state; opaque to the caller."""
+
+    remember: NDArray[np.bool_]
+    asked: Mapping[str, _Asked]
+    withdrawn: int
+
+
+class VelocityState:
+    """Arrival logs of one namespace and profile.
+
+    Args:
+        wire: connection to Redis.
+        namespace: separates everything of one namespace from the others.
+        profile: name of the profile.
+    """
+
+    def __init__(self, wire: Wire, namespace: str, profile: str) -> None:
+        self._wire = wire
+        self._entities = profile_spec(profile).entities
+        self._prefix = {
+            entity: f"{namespace}:{profile}:{LAYOUT_VERSION}:{entity}:".encode()
+            for entity in self._entities
+        }
+        self._requests = {
+            entity: Requests(prefix, TTL_MS) for entity, prefix in self._prefix.items()
+        }
+        self._compactor = Compactor(wire)
+        self._withdrawn = 0  # how often entries were taken out again
+
+    def key(self, entity: str, entity_id: str) -> bytes:
+        """Redis key of one entity's log. The id itself does not appear in it."""
+        return self._prefix[entity] + _digest(entity_id)
+
+    def step(
+        self,
+        batch: EventBatch,
+        country: NDArray[np.int16],
+        remember: NDArray[np.bool_] | None = None,
+    ) -> StateStep:
+        """``begin`` and ``finish`` in one."""
+        return self.finish(self.begin(batch, country, remember))
+
+    def begin(
+        self,
+        batch: EventBatch,
+        country: NDArray[np.int16],
+        remember: NDArray[np.bool_] | None = None,
+    ) -> BegunStep:
+        """Put the events into state and ask for their entities' pasts.
+
+        Args:
+            batch: n events in the order in which they are to be remembered.
+            country: their country codes, shape (n,).
+            remember: mask of those that go into state (default: all); the others (too late) only
+                look at it, shape (n,).
+
+        Raises:
+            redis.RedisError, OSError: Redis could not be reached; repeat the step.
+        """
+        remember = np.ones(len(batch), np.bool_) if remember is None else remember
+        packed = pack_entries(batch, country)
+        asked = []
+        for entity in self._entities:
+            entries = entries_of(entity, batch, packed)
+            owner = batch.entity(entity)
+            digests = [_digest(one) for one in owner.distinct]
+            keys = [self._prefix[entity] + digest for digest in digests]
+            log_of_event = owner.code.copy()  # a conflict will change it
+            parts, replies = self._requests[entity].pack(
+                b"".join(digests), entries, log_of_event, remember
+            )
+            call = self._wire.send(keys, parts, replies)
+            asked.append(_Asked(call, replies, _Logs(entries, log_of_event, keys, [])))
+        return BegunStep(remember, dict(zip(self._entities, asked, strict=True)), self._withdrawn)
+
+    def finish(self, begun: BegunStep) -> StateStep:
+        """What the pasts of a begun step's events amount to.
+
+        Raises:
+            redis.RedisError, OSError: Redis could not be reached or refused; repeat the step.
+        """
+        conflict = np.zeros(len(begun.remember), np.bool_)
+        logs: dict[str, _Logs] = {}
+        quantities = {}
+        for entity, asked in begun.asked.items():
+            answers = self._wire.receive(asked.call)
+            # The log is the last reply of each part.
+            asked.logs.contents = [answers[end - 1] for end in accumulate(asked.replies)]
+            logs[entity] = asked.logs
+            quantities[entity] = asked.logs.quantities()
+        if begun.withdrawn != self._withdrawn:  # it may have read what is not there any more
+            logs, quantities = self._reread(logs)
+        while (fresh := self._owner_conflicts(quantities) & ~conflict).any():
+            conflict |= fresh
+            self._withdraw(logs, fresh & begun.remember)
+            for log in logs.values():
+                log.log_of_event[conflict] = -1
+            logs, quantities = self._reread(logs)
+        self._compact(logs)
+        return StateStep(quantities, conflict)
+
+    def _owner_conflicts(self, quantities: Mapping[str, NDArray[np.int64]]) -> NDArray[np.bool_]:
+        """The first entity that an event has owns its id (user; card, else vector)."""
+        columns = [quantities[entity][:, Quantity.CONFLICT] for entity in self._entities]
+        result = np.zeros(len(columns[0]), np.bool_)
+        owned = np.zeros(len(columns[0]), np.bool_)
+        for column in columns:
+            result |= (column == 1) & ~owned
+            owned |= column >= 0
+        return result
+
+    def _withdraw(self, logs: Mapping[str, _Logs], rows: NDArray[np.bool_]) -> None:
+        self._withdrawn += 1
+        for log in logs.values():
+            for row in np.flatnonzero(rows & (log.log_of_event >= 0)):
+                key = log.keys[log.log_of_event[row]]
+                self._compactor.withdraw(key, log.entries[row].tobytes())
+
+    def _reread(
+        self, logs: Mapping[str, _Logs]
+    ) -> tuple[dict[str, _Logs], dict[str, NDArray[np.int64]]]:
+        commands: list[Command] = [(b"GET", key) for log in logs.values() for key in log.keys]
+        replies = self._wire.execute(commands)
+        result = {}
+        start = 0
+        for name, log in logs.items():
+            contents = replies[start : start + len(log.keys)]
+            result[name] = _Logs(log.entries, log.log_of_event, log.keys, contents)
+            start += len(log.keys)
+        return result, {name: log.quantities() for name, log in result.items()}
+
+    def _compact(self, logs: Mapping[str, _Logs]) -> None:
+        for log in logs.values():
+            for number in np.flatnonzero(log.sizes() > COMPACT_ABOVE * ENTRY_BYTES).tolist():
+                self._compactor.compact(log.keys[number], log.contents[number] or b"")
+
+
+def delete_namespace(wire: Wire, namespace: str) -> int:
+    """Delete every key of a namespace; returns how many there were.
+
+    Raises:
+        redis.RedisError: Redis could not be reached.
+    """
+    return wire.delete_matching(f"{namespace}:*")
 
 
 def _digest(entity_id: str) -> bytes:

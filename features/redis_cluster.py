@@ -6,7 +6,7 @@ on the way to that may have been carried out more than once: state must bear rep
 One call:
 
 1. Sort the parts by the node that owns the slot of their key.
-2. Send to every node concerned, then read from each, so that the nodes work side by side.
+2. Send to every node concerned, and only then read from each: the nodes work side by side.
 3. A part answered with MOVED goes to its new node, after the topology has been read again; one
    answered with ASK (its slot is being moved right now) goes to the node named there, command by
    command behind an ASKING. Then all over again for what was answered with MOVED once more.
@@ -20,6 +20,7 @@ not find a node that has no slot yet.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -27,27 +28,28 @@ from typing import Any
 from redis.crc import key_slot
 from redis.exceptions import ClusterError, RedisError, ResponseError
 
-from features.redis_link import RedisLink, first_error
+from features.redis_link import Owed, RedisLink, first_error
 from features.redis_policy import refuse_unfit, unreachable
 from features.redis_topology import Address, Topology
-from features.wire import SCAN_COUNT, Wire, pack, unpack
+from features.wire import SCAN_COUNT, Call, Wire, pack, unpack
 
 #: So often is a part sent before its redirections count as going in circles.
 _TRIES = 5
-#: So much is sent before replies are read; more than a batch of usual size. Redis itself reads on
-#: while its replies wait, but a proxy between it and us may not: what is sent must fit into the
-#: buffers on the way, or both sides would wait for the other to read.
+#: So much is sent to a node before its replies are read; more than a batch of usual size. Redis
+#: itself reads on while its replies wait, but a proxy between it and us may not: what is sent must
+#: fit into the buffers on the way, or both sides would wait for the other to read.
 _CHUNK_BYTES = 1 << 18
 _ASKING = pack([(b"ASKING",)])
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """The arguments of ``exchange``, and the replies to each part so far."""
+    """The arguments of ``send``, what nodes owe for which parts, replies to each part so far."""
 
     keys: Sequence[bytes]
     parts: Sequence[bytes]
     replies: Sequence[int]
+    sent: list[tuple[RedisLink, Owed, list[int]]]
     found: list[list[Any]]
 
 
@@ -62,20 +64,37 @@ class ClusterWire(Wire):
         self._topology = topology
         self._links: dict[Address, RedisLink] = {}
 
-    def exchange(
-        self, keys: Sequence[bytes], parts: Sequence[bytes], replies: Sequence[int]
-    ) -> list[Any]:
-        """As ``Wire.exchange``."""
-        call = _Call(keys, parts, replies, [[]] * len(parts))
-        try:
+    def send(self, keys: Sequence[bytes], parts: Sequence[bytes], replies: Sequence[int]) -> Call:
+        """As ``Wire.send``."""
+        call = _Call(keys, parts, replies, [], [[]] * len(parts))
+        with self._dropped_on_failure():
             for rows in _chunks(parts):
-                self._carry_out(rows, call)
+                self._send(rows, call)
+        return call
+
+    def receive(self, call: Call) -> list[Any]:
+        """As ``Wire.receive``."""
+        with self._dropped_on_failure():
+            rows = self._redirected(self._read(call), call)
+            for _ in range(_TRIES - 1):
+                if not rows:
+                    break
+                self._send(rows, call)
+                rows = self._redirected(self._read(call), call)
+            if rows:
+                reply = call.found[rows[0]][0]
+                raise ClusterError(f"{len(rows)} keys are sent from node to node: {reply}")
+        return list(chain.from_iterable(call.found))
+
+    @contextmanager
+    def _dropped_on_failure(self) -> Iterator[None]:
+        try:
+            yield
         except BaseException:  # an interrupt, too, would leave replies to the next call
             for link in self._links.values():
                 link.drop()
             self._topology.doubt()
             raise
-        return list(chain.from_iterable(call.found))
 
     def check_policy(self) -> None:
         """As ``Wire.check_policy``; asks every node that owns slots."""
@@ -98,40 +117,37 @@ class ClusterWire(Wire):
             for address in set(self._topology.owners())
         )
 
-    def _carry_out(self, rows: Sequence[int], call: _Call) -> None:
-        """Get the replies to the parts ``rows``, wherever their keys are."""
-        for _ in range(_TRIES):
-            rows = self._redirected(self._send_and_read(rows, call), call)
-            if not rows:
-                return
-        raise ClusterError(f"{len(rows)} keys are sent from node to node: {call.found[rows[0]][0]}")
-
-    def _send_and_read(self, rows: Sequence[int], call: _Call) -> list[int]:
-        """Send the parts to the owners of their keys; returns rows among which are all errors."""
-        keys, parts, replies, found = call.keys, call.parts, call.replies, call.found
+    def _send(self, rows: Sequence[int], call: _Call) -> None:
+        """Send the parts ``rows`` to the owners of their keys."""
         owner = self._topology.owners()
         by_node: dict[Address, list[int]] = {}
         for row in rows:
-            address = owner[key_slot(keys[row])]
+            address = owner[key_slot(call.keys[row])]
             if address in by_node:
                 by_node[address].append(row)
             else:
                 by_node[address] = [row]
-        sent = []
         for address, mine in by_node.items():
             link = self._link(address)
-            link.send(b"".join([parts[row] for row in mine]))
-            sent.append((link, mine))
+            packed = b"".join([call.parts[row] for row in mine])
+            if link.unread + len(packed) > _CHUNK_BYTES:
+                link.catch_up()
+            owed = link.send(packed, sum([call.replies[row] for row in mine]))
+            call.sent.append((link, owed, mine))
+
+    def _read(self, call: _Call) -> list[int]:
+        """Read the replies to all that was sent; returns rows among which are all errors."""
         suspects: list[int] = []
-        for link, mine in sent:
-            answers = link.receive(sum([replies[row] for row in mine]))
+        for link, owed, mine in call.sent:
+            answers = link.receive(owed)
             start = 0
             for row in mine:
-                end = start + replies[row]
-                found[row] = answers[start:end]
+                end = start + call.replies[row]
+                call.found[row] = answers[start:end]
                 start = end
             if first_error(answers):
                 suspects += mine
+        call.sent.clear()
         return suspects
 
     def _redirected(self, suspects: Sequence[int], call: _Call) -> list[int]:
@@ -158,15 +174,18 @@ class ClusterWire(Wire):
         if moved:
             self._topology.refresh(moved)
             for address in self._links.keys() - set(self._topology.owners()):
-                self._links.pop(address).close()
+                link = self._links.pop(address)
+                with suppress(RedisError, OSError):  # what another call is owed fails there
+                    link.catch_up()
+                link.close()
         return again
 
     def _ask(self, address: Address, part: bytes) -> list[Any]:
         """The replies of a node that is about to become the owner of the part's key."""
         commands = unpack(part)
         link = self._link(address)
-        link.send(b"".join([_ASKING + pack((command,)) for command in commands]))
-        answers = link.receive(2 * len(commands))
+        packed = b"".join([_ASKING + pack((command,)) for command in commands])
+        answers = link.receive(link.send(packed, 2 * len(commands)))
         refused = first_error(answers[::2])
         if refused:
             raise ResponseError(refused)

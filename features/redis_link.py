@@ -7,7 +7,9 @@ connecting, authentication and TLS. Replies are parsed by hiredis.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import hiredis
@@ -17,6 +19,28 @@ from redis.exceptions import InvalidResponse
 
 _READ_BYTES = 1 << 18
 _NOT_YET = object()
+
+
+class Owed:
+    """Replies to what was sent over a link.
+
+    Attributes:
+        count: how many there will be.
+        size: bytes of the commands.
+        replies: those that came so far.
+    """
+
+    __slots__ = ("count", "replies", "size")
+
+    def __init__(self, count: int, size: int) -> None:
+        self.count = count
+        self.size = size
+        self.replies: list[Any] = []
+
+    @property
+    def missing(self) -> int:
+        """How many are still to come."""
+        return self.count - len(self.replies)
 
 
 class RedisLink:
@@ -30,9 +54,11 @@ class RedisLink:
         self.client = client
         self._connection: Any = None
         self._buffer = bytearray(_READ_BYTES)  # kept: a new one for each call costs more than Redis
+        self._reader = _reader()
+        self._owed: deque[Owed] = deque()
 
-    def send(self, packed: bytes) -> None:
-        """Send packed commands.
+    def send(self, packed: bytes, count: int) -> Owed:
+        """Send ``count`` packed commands; their replies are what ``receive`` waits for.
 
         Redis reads on while its replies wait, so this ends even where nobody reads them yet.
 
@@ -42,29 +68,55 @@ class RedisLink:
         if self._connection is None:
             self._connection = self.client.connection_pool.get_connection()
         self._connection.send_packed_command([packed], check_health=False)
+        owed = Owed(count, len(packed))
+        self._owed.append(owed)
+        return owed
 
-    def receive(self, count: int) -> list[Any]:
-        """The next ``count`` replies; those that are errors are returned, not raised.
+    def receive(self, owed: Owed) -> list[Any]:
+        """All those replies; those that are errors are returned, not raised.
+
+        What was sent before is answered before: its replies are kept until they are asked for.
 
         Raises:
             RedisError, OSError: the connection broke; ``drop`` it before the next use.
         """
+        while owed.missing:
+            if not self._owed:
+                raise RedisConnectionError(
+                    "the connection that the replies were to come over broke"
+                )
+            self._read_into(self._owed[0])
+            if not self._owed[0].missing:
+                self._owed.popleft()
+        if not self._owed and self._reader.has_data():
+            raise InvalidResponse("more replies than commands")
+        return owed.replies
+
+    @property
+    def unread(self) -> int:
+        """Bytes of what was sent and is not wholly answered."""
+        return sum(owed.size for owed in self._owed)
+
+    def catch_up(self) -> None:
+        """Read all that is owed; raises as ``receive``."""
+        if self._owed:
+            self.receive(self._owed[-1])
+
+    def _read_into(self, owed: Owed) -> None:
         socket = self._connection._sock  # read_response() would cost a Python call for each reply
-        reader = hiredis.Reader(protocolError=InvalidResponse, notEnoughData=_NOT_YET)
-        replies: list[Any] = []
-        while len(replies) < count:
+        while True:
+            owed.replies += islice(iter(self._reader.gets, _NOT_YET), owed.missing)
+            if not owed.missing:
+                return
             size = socket.recv_into(self._buffer)
             if size == 0:
                 raise RedisConnectionError("connection closed by Redis")
-            reader.feed(self._buffer, 0, size)  # type: ignore[arg-type]  # any buffer will do
-            while (reply := reader.gets()) is not _NOT_YET:
-                replies.append(reply)
-        if len(replies) > count:
-            raise InvalidResponse(f"{len(replies)} replies to {count} commands")
-        return replies
+            self._reader.feed(self._buffer, 0, size)  # type: ignore[arg-type]  # any buffer will do
 
     def drop(self) -> None:
         """Close the connection, and with it all replies that are still to come."""
+        self._owed.clear()
+        self._reader = _reader()
         if self._connection is not None:
             connection, self._connection = self._connection, None
             connection.disconnect()
@@ -74,6 +126,10 @@ class RedisLink:
         """Close the connection and the client's pool."""
         self.drop()
         self.client.close()
+
+
+def _reader() -> hiredis.Reader:
+    return hiredis.Reader(protocolError=InvalidResponse, notEnoughData=_NOT_YET)
 
 
 def first_error(replies: Sequence[Any]) -> str:

@@ -1,16 +1,17 @@
-"""The state's way to a single Redis: all commands of a call in one round trip."""
+"""The state's way to a single Redis: all commands of a call at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import redis
 from redis.exceptions import ResponseError
 
-from features.redis_link import RedisLink, first_error
+from features.redis_link import Owed, RedisLink, first_error
 from features.redis_policy import refuse_unfit
-from features.wire import SCAN_COUNT, Wire
+from features.wire import SCAN_COUNT, Call, Wire
 
 
 class RedisWire(Wire):
@@ -23,22 +24,27 @@ class RedisWire(Wire):
     def __init__(self, client: redis.Redis) -> None:
         self._link = RedisLink(client)
 
-    def exchange(
-        self, keys: Sequence[bytes], parts: Sequence[bytes], replies: Sequence[int]
-    ) -> list[Any]:
-        """As ``Wire.exchange``; ``keys`` do not matter to one server."""
-        if not parts:
-            return []
-        try:
-            self._link.send(b"".join(parts))
-            found = self._link.receive(sum(replies))
-        except BaseException:  # an interrupt, too, would leave replies to the next call
-            self._link.drop()
-            raise
+    def send(self, keys: Sequence[bytes], parts: Sequence[bytes], replies: Sequence[int]) -> Call:
+        """As ``Wire.send``; ``keys`` do not matter to one server."""
+        with self._dropped_on_failure():
+            return self._link.send(b"".join(parts), sum(replies)) if parts else Owed(0, 0)
+
+    def receive(self, call: Call) -> list[Any]:
+        """As ``Wire.receive``."""
+        with self._dropped_on_failure():
+            found = self._link.receive(call)
         error = first_error(found)
         if error:
             raise ResponseError(error)
         return found
+
+    @contextmanager
+    def _dropped_on_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:  # an interrupt, too, would leave replies to the next call
+            self._link.drop()
+            raise
 
     def check_policy(self) -> None:
         """As ``Wire.check_policy``."""

@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 import hiredis
 
 Command: TypeAlias = tuple[bytes, ...]
+#: What was sent and not yet answered; each kind of wire has its own.
+Call: TypeAlias = Any
 
 #: Redis that is silent for so long counts as away.
 TIMEOUT_S = 5.0
@@ -31,20 +33,38 @@ class Wire(ABC):
             [1] * len(commands),
         )
 
-    @abstractmethod
     def exchange(
         self, keys: Sequence[bytes], parts: Sequence[bytes], replies: Sequence[int]
     ) -> list[Any]:
-        """Send packed commands and return their replies, in the order of the commands.
+        """``send`` and ``receive`` in one."""
+        return self.receive(self.send(keys, parts, replies))
+
+    @abstractmethod
+    def send(self, keys: Sequence[bytes], parts: Sequence[bytes], replies: Sequence[int]) -> Call:
+        """Send packed commands, so that Redis works on them while the caller does other things.
+
+        What is sent for one key is carried out in the order of the calls.
 
         Args:
             keys: the key that each part touches, shape (n,).
             parts: packed commands, shape (n,).
             replies: how many commands each part holds, shape (n,).
 
+        Returns:
+            What ``receive`` asks for.
+
+        Raises:
+            RedisError, OSError: as ``receive``.
+        """
+
+    @abstractmethod
+    def receive(self, call: Call) -> list[Any]:
+        """The replies to what was sent, in the order of its commands; once for each call.
+
         Raises:
             RedisError, OSError: Redis is away (what was sent may have been carried out), or
-                answered a command with an error (the first one is raised).
+                answered a command with an error (the first one is raised). Calls whose replies
+                were still to come are lost with it, where it was not an answer.
         """
 
     @abstractmethod

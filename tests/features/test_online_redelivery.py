@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from features.batch import EventBatch
 from features.compaction import compacted
 from features.declared import HORIZON_MS
 from features.redis_wire import RedisWire
-from features.wire import key_of, pack, unpack
+from features.wire import Call, key_of, pack, unpack
 from tests.features.events import arrivals, country_of, micro_batches
 from tests.features.states import FreshStates, OwnState, against_redis, cut
 
@@ -48,17 +47,14 @@ class BreakingWire(RedisWire):
         super().__init__(redis.Redis.from_url(url))
         self._after = iter(after)
 
-    def exchange(
-        self, keys: Sequence[bytes], parts: Sequence[bytes], replies: Sequence[int]
-    ) -> list[Any]:
+    def send(self, keys: Sequence[bytes], parts: Sequence[bytes], replies: Sequence[int]) -> Call:
         commands = unpack(b"".join(parts))
         done = commands[: next(self._after, len(commands))]
-        found = super().exchange(
-            [*map(key_of, done)], [pack([one]) for one in done], [1] * len(done)
-        )
+        call = super().send([*map(key_of, done)], [pack([one]) for one in done], [1] * len(done))
         if len(done) < len(commands):
+            self.receive(call)
             raise redis.ConnectionError("broken off")
-        return found
+        return call
 
 
 def compacted_logs(state: OwnState) -> dict[bytes, bytes]:

@@ -21,7 +21,7 @@ from features.offline import offline_quantities
 from features.online import StateStep, VelocityState, delete_namespace
 from features.open_wire import open_wire
 from features.redis_cluster import ClusterWire
-from features.redis_link import RedisLink
+from features.redis_link import Owed, RedisLink
 from features.redis_topology import Topology
 from features.redis_wire import RedisWire
 from features.wire import Wire
@@ -296,12 +296,12 @@ def test_call_broken_off_between_two_nodes_leaves_no_reply_behind(
     receive = RedisLink.receive
     calls = 0
 
-    def interrupted(link: RedisLink, count: int) -> list[Any]:
+    def interrupted(link: RedisLink, owed: Owed) -> list[Any]:
         nonlocal calls
         calls += 1
         if calls == 2:
             raise KeyboardInterrupt
-        return receive(link, count)
+        return receive(link, owed)
 
     with monkeypatch.context() as patch:
         patch.setattr(RedisLink, "receive", interrupted)
