@@ -55,6 +55,7 @@ def _by_history(folder: Path, entities: int, batches: int, rounds: int) -> dict[
             world.round(batches)  # compiles, warms up
             ours, plain = [], []
             for _ in range(rounds):
+                world.fill(size, history)  # anew: each round makes the histories longer
                 ours += world.round(batches)
                 plain += world.plain_round(batches)
         found[str(history)] = {
@@ -79,6 +80,7 @@ def _by_entities(
                 world.round(batches)
             spent: dict[int, list[Spent]] = {few: [], many: []}
             for _ in range(rounds):
+                small.fill(few, history, spread=True)
                 spent[few] += small.round(batches)
                 spent[many] += large.round(batches)
         found[str(history)] = {str(size): median(times)["wall_us"] for size, times in spent.items()}

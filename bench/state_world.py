@@ -73,7 +73,7 @@ class World:
         self._made = 0
 
     def fill(self, size: int, history: int, spread: bool = False) -> None:
-        """Give every entity a past, over the 30 days before now.
+        """Empty Redis, then give every entity a past, over the 30 days before now.
 
         Args:
             size: entities of each kind.
@@ -82,6 +82,7 @@ class World:
                 ``history``. Redis doubles the memory of a string that has outgrown it; where all
                 logs have the same length, either all of them or none outgrow it in a round.
         """
+        self._client.flushall()
         self._size = size
         longest = history + history // 2 if spread else history
         gaps = np.sort(self._rng.integers(1, 30 * DAY_MS, longest))[::-1]
