@@ -50,6 +50,7 @@ class PassThrough(codecs.Codec):  # type: ignore[misc]
 class WorkerApp(faust.App):  # type: ignore[misc]
     """A Faust app with what the batch transport needs of it."""
 
+    settings: Settings
     batch_max: int
     profile: str
     max_future_ms: int
@@ -112,6 +113,7 @@ def create_app(settings: Settings, metrics: WorkerMetrics) -> WorkerApp:
         web_port=settings.metrics_port or _free_port(),
         web_bind="127.0.0.1",
     )
+    app.settings = settings
     app.batch_max = settings.batch_max
     app.profile = settings.profile
     app.max_future_ms = settings.max_future_s * 1000

@@ -13,6 +13,8 @@ from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from stream.odd_headers import broken_at, read_plainly
+
 #: How long the broker may hold a fetch that finds no data. While it does, a partition that has
 #: just been emptied is not asked for.
 FETCH_WAIT_MS = 25
@@ -98,9 +100,12 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer._coordinator.check_errors()  # Faust never asks
         before = self._positions(consumer, partitions)
         with consumer._subscription.fetch_context():
-            records = await consumer._fetcher.fetched_records(
-                partitions, timeout=timeout, max_records=MAX_POLL_RECORDS
-            )
+            try:
+                records = await consumer._fetcher.fetched_records(
+                    partitions, timeout=timeout, max_records=MAX_POLL_RECORDS
+                )
+            except UnicodeDecodeError:
+                records = await self._read_odd_headers(consumer, before)
         if epoch != self.epoch or not self.consumer.flow_active:
             # The wait went through a rebalance: these may be the first records of the next
             # assignment, and the position is already behind them. Put them back.
@@ -121,6 +126,32 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             at_end={tp for tp, offset in end.items() if after[tp] >= offset},
             end=end,
         )
+
+    async def _read_odd_headers(
+        self, consumer: AIOKafkaConsumer, before: Mapping[TP, int]
+    ) -> dict[TP, list[Any]]:
+        """Records of the partitions where aiokafka met one that it cannot decode.
+
+        What it took out of the others before it did is lost with the exception: all go back.
+        """
+        epoch = self.epoch
+        buffered = dict(consumer._fetcher._records)
+        for tp, offset in before.items():
+            consumer.seek(TopicPartition(tp.topic, tp.partition), offset)
+        records: dict[TP, list[Any]] = {}
+        for tp, begin in before.items():
+            last = broken_at(buffered.get(TopicPartition(tp.topic, tp.partition)))
+            if last is None:
+                continue
+            found = await asyncio.to_thread(
+                read_plainly, self.transport.app.settings, tp.topic, tp.partition, begin, last
+            )
+            if epoch != self.epoch:
+                return {}  # nothing moved: positions start from what was committed
+            if found:
+                records[tp] = found
+                consumer.seek(TopicPartition(tp.topic, tp.partition), last + 1)
+        return records
 
     @staticmethod
     def _positions(consumer: AIOKafkaConsumer, partitions: Any) -> dict[TP, int]:
