@@ -24,7 +24,7 @@ from features.redis_cluster import ClusterWire
 from features.redis_link import Owed, RedisLink
 from features.redis_topology import Topology
 from features.redis_wire import RedisWire
-from features.wire import Wire
+from features.wire import Wire, pack
 from stream.horizon import Horizon
 from tests.features.events import START, arrivals, country_of, make_batch, micro_batches
 from tests.features.states import OwnState, against_redis, assert_same_quantities, cut
@@ -275,6 +275,25 @@ def test_keys_sent_in_a_circle_are_an_outage_and_no_endless_loop(
         run.step()
     home.ask("CLUSTER SETSLOT", slot, "STABLE")
     run.to_the_end()
+
+
+def test_slot_that_moves_between_sending_and_reading_keeps_the_order_of_two_calls(
+    redis_cluster: LocalCluster, wire: Wire
+) -> None:
+    namespace, slot = one_slot()
+    key = namespace.encode() + b":log"
+    wire.execute([(b"APPEND", key, b"0")])
+    home = redis_cluster.owner(slot)
+    target = redis_cluster.nodes[redis_cluster.nodes.index(home) - 1]
+    redis_cluster.move(slot, target)  # the wire does not know
+    calls = [
+        wire.send([key], [pack([(b"APPEND", key, text), (b"GET", key)])], [2])
+        for text in (b"1", b"2")
+    ]
+    assert wire.receive(calls[0])[1] == b"01"
+    assert wire.receive(calls[1])[1] == b"012"
+    redis_cluster.move(slot, home)
+    assert wire.delete_matching(f"{namespace}:*") == 1
 
 
 def test_error_of_one_command_is_raised_and_leaves_no_reply_behind(wire: Wire) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import onnx
@@ -24,6 +24,7 @@ from model.metadata import (
 )
 from model.registry import Registry
 from model.scorer import INPUT, OUTPUT
+from tests.stream.workers import Reader
 
 #: Score = 0.05 + 0.3 · log2(1 + events of the device (or vector) within 24 h), at most 1.
 WEIGHT = 0.3
@@ -109,3 +110,11 @@ def install_model() -> Callable[[Settings], None]:
         registry.promote(profile, registry.add(profile, build))
 
     return install
+
+
+@pytest.fixture
+def reader(ready: Settings) -> Iterator[Reader]:
+    """Reads what a worker publishes; ``ready``, each module's own, has made the topics."""
+    reader = Reader(ready)
+    yield reader
+    reader.close()

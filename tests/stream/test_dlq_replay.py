@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -33,13 +33,6 @@ def ready(
     ensure_topics(settings, Topics(settings.namespace).all(settings.profile), 4)
     point_to(settings, monkeypatch)
     return settings
-
-
-@pytest.fixture
-def reader(ready: Settings) -> Iterator[Reader]:
-    reader = Reader(ready)
-    yield reader
-    reader.close()
 
 
 def event(event_id: str, **changes: object) -> bytes:

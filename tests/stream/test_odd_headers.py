@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,13 +22,6 @@ def ready(settings: Settings, install_model: Callable[[Settings], None]) -> Sett
     install_model(settings)
     ensure_topics(settings, Topics(settings.namespace).all(settings.profile), 2)
     return settings
-
-
-@pytest.fixture
-def reader(ready: Settings) -> Iterator[Reader]:
-    reader = Reader(ready)
-    yield reader
-    reader.close()
 
 
 def event(number: int) -> bytes:

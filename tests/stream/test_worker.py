@@ -68,13 +68,6 @@ def ready(settings: Settings, install_model: Callable[[Settings], None]) -> Sett
 
 
 @pytest.fixture
-def reader(ready: Settings) -> Iterator[Reader]:
-    reader = Reader(ready)
-    yield reader
-    reader.close()
-
-
-@pytest.fixture
 def start(ready: Settings, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
     with ExitStack() as stack:
 
