@@ -33,7 +33,7 @@ _N_WINDOWS = len(WINDOWS)
 )
 _SHIFT = np.uint64(TIME_SHIFT)
 _COUNTRY_MASK = np.uint64((1 << TIME_SHIFT) - 1)
-_AHEAD = 32
+_AHEAD = 32  # queries whose entries are asked for side by side
 _NEVER = np.iinfo(np.int64).max
 _FEW = 12  # entries among which looking at all of them is faster than a table
 
