@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     models: Path = Path("models")
     ip_table: Path | None = None
     batch_max: Annotated[int, Field(ge=1, le=65_536)] = 512
+    batch_wait_ms: Annotated[int, Field(ge=0, le=10_000)] = 5
+    stall_s: Annotated[int, Field(ge=5)] = 120
     threshold_review: Annotated[float, Field(ge=0, le=1)] | None = None
     threshold_block: Annotated[float, Field(ge=0, le=1)] | None = None
     max_future_s: Annotated[int, Field(ge=0)] = 300

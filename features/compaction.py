@@ -6,6 +6,8 @@ replaces only the beginning of the value that the caller saw, and keeps whatever
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,9 +58,13 @@ class Compactor:
         if len(shorter) < len(content):
             self._wire.execute([(b"EVAL", _REPLACE_START, b"1", key, content, shorter)])
 
-    def withdraw(self, key: bytes, entry: bytes) -> None:
-        """Take the last occurrence of ``entry`` out of the log."""
-        self._wire.execute([(b"EVAL", _CUT_ENTRY, b"1", key, entry)])
+    def withdraw(self, entries: Sequence[tuple[bytes, bytes]]) -> None:
+        """Take the last occurrence of each entry out of its log.
+
+        Args:
+            entries: key of the log, entry.
+        """
+        self._wire.execute([(b"EVAL", _CUT_ENTRY, b"1", key, entry) for key, entry in entries])
 
 
 def compacted(content: bytes) -> bytes:

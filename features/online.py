@@ -210,6 +210,29 @@ class VelocityState:
         self._compact(logs)
         return StateStep(quantities, conflict)
 
+    def take_back(
+        self, batch: EventBatch, country: NDArray[np.int16], remember: NDArray[np.bool_]
+    ) -> None:
+        """Undo ``begin`` with the same arguments: take what it added out of the logs again.
+
+        For a step that was begun on logs that had lost their past: its events must not stand
+        before what is yet to be restored. What is not there is not missed.
+
+        Raises:
+            redis.RedisError, OSError: Redis could not be reached; some may be taken out.
+        """
+        packed = pack_entries(batch, country)
+        for entity in self._entities:
+            entries = entries_of(entity, batch, packed)
+            owner = batch.entity(entity)
+            keys = [self.key(entity, one) for one in owner.distinct]
+            self._compactor.withdraw(
+                [
+                    (keys[owner.code[row]], entries[row].tobytes())
+                    for row in np.flatnonzero(remember & (owner.code >= 0))
+                ]
+            )
+
     def _owner_conflicts(self, quantities: Mapping[str, NDArray[np.int64]]) -> NDArray[np.bool_]:
         """The first entity that an event has owns its id (user; card, else vector)."""
         columns = [quantities[entity][:, Quantity.CONFLICT] for entity in self._entities]
@@ -222,10 +245,13 @@ class VelocityState:
 
     def _withdraw(self, logs: Mapping[str, _Logs], rows: NDArray[np.bool_]) -> None:
         self._withdrawn += 1
-        for log in logs.values():
-            for row in np.flatnonzero(rows & (log.log_of_event >= 0)):
-                key = log.keys[log.log_of_event[row]]
-                self._compactor.withdraw(key, log.entries[row].tobytes())
+        self._compactor.withdraw(
+            [
+                (log.keys[log.log_of_event[row]], log.entries[row].tobytes())
+                for log in logs.values()
+                for row in np.flatnonzero(rows & (log.log_of_event >= 0))
+            ]
+        )
 
     def _reread(
         self, logs: Mapping[str, _Logs]

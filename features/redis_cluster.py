@@ -19,19 +19,23 @@ not find a node that has no slot yet.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
+from functools import cache
+from itertools import chain, count
 from typing import Any
 
-from redis.crc import key_slot
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from redis.exceptions import ClusterError, RedisError, ResponseError
 
 from features.redis_link import Owed, RedisLink, first_error
 from features.redis_policy import refuse_unfit, unreachable
 from features.redis_topology import Address, Topology
 from features.wire import SCAN_COUNT, Call, Wire, pack, unpack
+
+_log = logging.getLogger(__name__)
 
 #: So often is a part sent before its redirections count as going in circles.
 _TRIES = 5
@@ -40,6 +44,9 @@ _TRIES = 5
 #: fit into the buffers on the way, or both sides would wait for the other to read.
 _CHUNK_BYTES = 1 << 18
 _ASKING = pack([(b"ASKING",)])
+#: Into so many parts ``spread`` divides the slots: a node with fewer than about 1,000 of them, or
+#: with many small ranges, may hold none of its keys.
+_SPREAD = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,12 @@ class ClusterWire(Wire):
                 self._send(rows, call)
         return call
 
+    def flush(self) -> None:
+        """As ``Wire.flush``."""
+        with self._dropped_on_failure():
+            for link in self._links.values():
+                link.flush()
+
     def receive(self, call: Call) -> list[Any]:
         """As ``Wire.receive``."""
         with self._dropped_on_failure():
@@ -86,15 +99,14 @@ class ClusterWire(Wire):
                 raise ClusterError(f"{len(rows)} keys are sent from node to node: {reply}")
         return list(chain.from_iterable(call.found))
 
-    @contextmanager
-    def _dropped_on_failure(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException:  # an interrupt, too, would leave replies to the next call
-            for link in self._links.values():
-                link.drop()
-            self._topology.doubt()
-            raise
+    def _drop(self) -> None:
+        for link in self._links.values():
+            link.drop()
+        self._topology.doubt()
+
+    def spread(self) -> Sequence[bytes]:
+        """As ``Wire.spread``: evenly over the slots, whichever node they are on now."""
+        return _spread()
 
     def check_policy(self) -> None:
         """As ``Wire.check_policy``; asks every node that owns slots."""
@@ -104,6 +116,15 @@ class ClusterWire(Wire):
             raise unreachable(error) from None
         for host, port in primaries:
             refuse_unfit(self._link((host, port)).client, f"Redis at {host}:{port}")
+        owner = self._topology.owners()
+        for host, port in sorted(set(primaries) - {owner[key_slot(tag)] for tag in _spread()}):
+            _log.warning(
+                "Redis at %s:%s owns too few slots for the fence: if it alone loses writes, nobody "
+                "notices; give each node at least %d slots in a row",
+                host,
+                port,
+                2 * REDIS_CLUSTER_HASH_SLOTS // _SPREAD,
+            )
 
     def close(self) -> None:
         """As ``Wire.close``."""
@@ -138,6 +159,8 @@ class ClusterWire(Wire):
     def _read(self, call: _Call) -> list[int]:
         """Read the replies to all that was sent; returns rows among which are all errors."""
         suspects: list[int] = []
+        for link, _, _ in call.sent:
+            link.flush()
         for link, owed, mine in call.sent:
             answers = link.receive(owed)
             start = 0
@@ -201,6 +224,19 @@ class ClusterWire(Wire):
         if link is None:
             link = self._links[address] = RedisLink(self._topology.client(address))
         return link
+
+
+@cache
+def _spread() -> tuple[bytes, ...]:
+    """For each of ``_SPREAD`` equal ranges of slots, a hash tag in it."""
+    found: dict[int, bytes] = {}
+    width = REDIS_CLUSTER_HASH_SLOTS // _SPREAD
+    for number in count():
+        tag = b"{%d}" % number
+        found.setdefault(key_slot(tag) // width, tag)
+        if len(found) == _SPREAD:
+            return tuple(found[place] for place in range(_SPREAD))
+    raise AssertionError
 
 
 def _chunks(parts: Sequence[bytes]) -> Iterator[range]:

@@ -18,6 +18,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import InvalidResponse
 
 _READ_BYTES = 1 << 18
+#: So much is gathered before it is sent without being asked for.
+_SEND_BYTES = 1 << 14
 _NOT_YET = object()
 
 
@@ -56,21 +58,39 @@ class RedisLink:
         self._buffer = bytearray(_READ_BYTES)  # kept: a new one for each call costs more than Redis
         self._reader = _reader()
         self._owed: deque[Owed] = deque()
+        self._unsent: list[bytes] = []
+        self._unsent_bytes = 0
 
     def send(self, packed: bytes, count: int) -> Owed:
         """Send ``count`` packed commands; their replies are what ``receive`` waits for.
 
-        Redis reads on while its replies wait, so this ends even where nobody reads them yet.
+        Few bytes wait for more, for ``flush`` or for ``receive``: each call of the system is a
+        chance for another thread to take the interpreter. Redis reads on while its replies wait, so
+        this ends even where nobody reads them yet.
 
         Raises:
             RedisError, OSError: as ``receive``.
         """
-        if self._connection is None:
-            self._connection = self.client.connection_pool.get_connection()
-        self._connection.send_packed_command([packed], check_health=False)
+        self._unsent.append(packed)
+        self._unsent_bytes += len(packed)
         owed = Owed(count, len(packed))
         self._owed.append(owed)
+        if self._unsent_bytes >= _SEND_BYTES:
+            self.flush()
         return owed
+
+    def flush(self) -> None:
+        """Send what waits for more; raises as ``receive``."""
+        if self._unsent:
+            if self._connection is None:
+                self._connection = self.client.connection_pool.get_connection()
+            packed = b"".join(self._unsent)
+            self._forget_unsent()
+            self._connection.send_packed_command([packed], check_health=False)
+
+    def _forget_unsent(self) -> None:
+        self._unsent.clear()
+        self._unsent_bytes = 0
 
     def receive(self, owed: Owed) -> list[Any]:
         """All those replies; those that are errors are returned, not raised.
@@ -80,6 +100,8 @@ class RedisLink:
         Raises:
             RedisError, OSError: the connection broke; ``drop`` it before the next use.
         """
+        if owed.missing:
+            self.flush()
         while owed.missing:
             if not self._owed:
                 raise RedisConnectionError(
@@ -116,6 +138,7 @@ class RedisLink:
     def drop(self) -> None:
         """Close the connection, and with it all replies that are still to come."""
         self._owed.clear()
+        self._forget_unsent()
         self._reader = _reader()
         if self._connection is not None:
             connection, self._connection = self._connection, None

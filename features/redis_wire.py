@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import redis
@@ -29,22 +28,26 @@ class RedisWire(Wire):
         with self._dropped_on_failure():
             return self._link.send(b"".join(parts), sum(replies)) if parts else Owed(0, 0)
 
+    def flush(self) -> None:
+        """As ``Wire.flush``."""
+        with self._dropped_on_failure():
+            self._link.flush()
+
     def receive(self, call: Call) -> list[Any]:
         """As ``Wire.receive``."""
         with self._dropped_on_failure():
             found = self._link.receive(call)
-        error = first_error(found)
-        if error:
-            raise ResponseError(error)
+            error = first_error(found)
+            if error:
+                raise ResponseError(error)
         return found
 
-    @contextmanager
-    def _dropped_on_failure(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException:  # an interrupt, too, would leave replies to the next call
-            self._link.drop()
-            raise
+    def spread(self) -> Sequence[bytes]:
+        """As ``Wire.spread``."""
+        return (b"",)
+
+    def _drop(self) -> None:
+        self._link.drop()
 
     def check_policy(self) -> None:
         """As ``Wire.check_policy``."""

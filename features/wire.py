@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import hiredis
@@ -23,7 +24,21 @@ SCAN_COUNT = 10_000
 
 
 class Wire(ABC):
-    """A way to Redis; used by one thread at a time."""
+    """A way to Redis; used by one thread at a time.
+
+    Attributes:
+        breaks: how often connections were dropped. What was known of Redis when this was less may
+            be so no more: it may have been started again since, without its last second.
+    """
+
+    breaks = 0
+
+    @abstractmethod
+    def spread(self) -> Sequence[bytes]:
+        """Ends of keys, such that every server that holds a fair share of the keys holds one.
+
+        A key may end in one of them whatever it begins with, as long as it has no other braces.
+        """
 
     def execute(self, commands: Sequence[Command]) -> list[Any]:
         """Send one-key commands and return their replies in order; raises as ``exchange``."""
@@ -43,7 +58,8 @@ class Wire(ABC):
     def send(self, keys: Sequence[bytes], parts: Sequence[bytes], replies: Sequence[int]) -> Call:
         """Send packed commands, so that Redis works on them while the caller does other things.
 
-        What is sent for one key is carried out in the order of the calls.
+        What is sent for one key is carried out in the order of the calls. A few bytes may wait for
+        more until ``flush`` or ``receive``.
 
         Args:
             keys: the key that each part touches, shape (n,).
@@ -58,13 +74,17 @@ class Wire(ABC):
         """
 
     @abstractmethod
+    def flush(self) -> None:
+        """Let nothing that was sent wait for more; raises as ``receive``."""
+
+    @abstractmethod
     def receive(self, call: Call) -> list[Any]:
         """The replies to what was sent, in the order of its commands; once for each call.
 
         Raises:
             RedisError, OSError: Redis is away (what was sent may have been carried out), or
                 answered a command with an error (the first one is raised). Calls whose replies
-                were still to come are lost with it, where it was not an answer.
+                were still to come are lost with it.
         """
 
     @abstractmethod
@@ -92,6 +112,19 @@ class Wire(ABC):
     @abstractmethod
     def _scan(self, pattern: str) -> Iterator[bytes]:
         """The keys that match; a key may come twice."""
+
+    @contextmanager
+    def _dropped_on_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:  # an interrupt, too, would leave replies to the next call
+            self.breaks += 1
+            self._drop()
+            raise
+
+    @abstractmethod
+    def _drop(self) -> None:
+        """Give up the connections, and with them all replies that are still to come."""
 
     @abstractmethod
     def close(self) -> None:

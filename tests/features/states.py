@@ -32,7 +32,6 @@ def against_redis(examples: int) -> settings:
     """
     return settings(
         max_examples=max(1, examples * settings().max_examples // 100),
-        deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pycountry
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ConfigError, DataError
@@ -70,7 +70,6 @@ def test_no_addresses_give_no_codes(folder: Path, built_in: CountryTable) -> Non
         assert codes.dtype.name == "int16"
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 2**32 - 1), min_size=2, max_size=24, unique=True).map(sorted),
     st.lists(st.integers(0, 2**32 - 1) | st.none(), max_size=20),

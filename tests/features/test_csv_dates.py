@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ConfigError, DataError
@@ -141,7 +141,6 @@ def test_dates_without_time_are_midnight_and_counted(folder: Path) -> None:
     assert data.report.repairs["date_without_time"] == 1
 
 
-@settings(deadline=None)
 @given(
     st.datetimes(datetime(1971, 1, 1), datetime(2037, 1, 1)),
     st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"]),

@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ConfigError
@@ -58,7 +58,6 @@ def _as_spreadsheet(number: int) -> str:
     return f"{number:.2E}"
 
 
-@settings(deadline=None)
 @given(_adjacent(), st.sets(st.integers(0, 19)), st.sampled_from(["E", "0", ".0"]))
 def test_a_rounded_lower_bound_comes_back_from_the_line_before_or_is_set_aside(
     folder: Path, ranges: list[tuple[int, int]], damaged: set[int], way: str

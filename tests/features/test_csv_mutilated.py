@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import FraudstreamError
@@ -69,7 +69,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("mutilated")
 
 
-@settings(deadline=None)
 @given(st.sampled_from([_ECOMMERCE, _BANKING]), edits, st.booleans())
 def test_every_line_of_a_mutilated_file_is_accounted_for(
     folder: Path, content: bytes, changes: list[tuple[float, int, bytes]], compressed: bool
@@ -91,7 +90,6 @@ def test_every_line_of_a_mutilated_file_is_accounted_for(
         assert report.data_lines == data_lines(content)
 
 
-@settings(deadline=None)
 @given(edits)
 def test_every_line_of_a_mutilated_ip_table_is_accounted_for(
     folder: Path, changes: list[tuple[float, int, bytes]]
@@ -110,7 +108,6 @@ def test_every_line_of_a_mutilated_ip_table_is_accounted_for(
         assert table.report.data_lines == data_lines(content)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 400), st.binary(min_size=1, max_size=3))
 def test_a_mutilated_gzip_file_is_read_whole_or_warned_of_or_refused(
     folder: Path, at: int, piece: bytes

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.batch import EventBatch
@@ -82,7 +82,6 @@ def assert_same_events(one: EventBatch, other: EventBatch) -> None:
         np.testing.assert_array_equal(column, other.number[name])
 
 
-@settings(deadline=None)
 @given(purchases, styles)
 def test_the_way_a_file_is_written_does_not_change_its_events(
     folder: Path, meant: list[Purchase], style: Style
@@ -95,7 +94,6 @@ def test_the_way_a_file_is_written_does_not_change_its_events(
     assert found.report.rejected == 0
 
 
-@settings(deadline=None)
 @given(purchases, styles)
 def test_events_are_what_the_file_means(folder: Path, meant: list[Purchase], style: Style) -> None:
     found = read(saved(folder, purchases_csv(meant, style)))
@@ -115,7 +113,6 @@ def test_events_are_what_the_file_means(folder: Path, meant: list[Purchase], sty
     assert found.line.tolist() == list(range(2, len(meant) + 2))
 
 
-@settings(deadline=None)
 @given(purchases, styles)
 def test_what_can_be_read_can_be_replayed(
     folder: Path, meant: list[Purchase], style: Style

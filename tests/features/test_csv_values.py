@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.batch import MAX_AMOUNT
@@ -84,7 +84,6 @@ def test_addresses_that_cannot_be_set_the_line_aside(folder: Path, written: str,
     assert (field, value, found) == ("ip_address", written[:500], code)
 
 
-@settings(deadline=None)
 @given(st.integers(0, MAX_AMOUNT * 10_000), st.integers(0, 12), st.sampled_from(["", "+", "00"]))
 def test_amounts_are_read_exactly(folder: Path, units: int, zeros: int, front: str) -> None:
     text = f"{front}{Decimal(units).scaleb(-4):.4f}{'0' * zeros}"
@@ -122,7 +121,6 @@ def test_amounts_that_cannot_be_set_the_line_aside(folder: Path, written: str, c
     assert (field, found) == ("purchase_value", code)
 
 
-@settings(deadline=None)
 @given(
     st.floats(-1e15, 1e15, exclude_min=True, exclude_max=True)
     | st.floats(-5e-324, 5e-324)

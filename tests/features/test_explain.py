@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.names import PROFILES
@@ -59,7 +59,6 @@ def defined(feature: Feature, event: Event, past: list[Event]) -> list[Event]:
 
 
 @given(batch=arrivals(), data=st.data())
-@settings(deadline=None)
 def test_values_follow_from_the_listed_events_alone(batch: EventBatch, data: st.DataObject) -> None:
     row = data.draw(st.integers(0, len(batch) - 1), "row")
     table = compute_features(batch, country_table())
@@ -70,7 +69,6 @@ def test_values_follow_from_the_listed_events_alone(batch: EventBatch, data: st.
 
 
 @given(batch=arrivals(), data=st.data())
-@settings(deadline=None)
 def test_the_listed_events_are_those_of_the_definition(
     batch: EventBatch, data: st.DataObject
 ) -> None:

@@ -17,6 +17,7 @@ from core.errors import StateError
 from features.batch import EventBatch
 from features.compaction import COMPACT_ABOVE, Compactor
 from features.entry import ENTRY_BYTES
+from features.fence import Fence, Mark
 from features.offline import offline_quantities
 from features.online import StateStep, VelocityState, delete_namespace
 from features.open_wire import open_wire
@@ -25,7 +26,6 @@ from features.redis_link import Owed, RedisLink
 from features.redis_topology import Topology
 from features.redis_wire import RedisWire
 from features.wire import Wire, pack
-from stream.horizon import Horizon
 from tests.features.events import START, arrivals, country_of, make_batch, micro_batches
 from tests.features.states import OwnState, against_redis, assert_same_quantities, cut
 from tests.redis_cluster import LocalCluster, Node, local_cluster, wait_for
@@ -470,6 +470,22 @@ def test_node_that_does_not_answer_is_named_by_the_policy_check(own_cluster: Loc
     wire.close()
 
 
+def test_node_with_too_few_slots_for_the_fence_is_named(
+    own_cluster: LocalCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    wire = open_wire(own_cluster.url)
+    wire.check_policy()
+    assert not caplog.messages
+    node = own_cluster.add()
+    fenced = {key_slot(tag) for tag in wire.spread()}
+    own_cluster.move(next(slot for slot in range(100) if slot not in fenced), node)
+    wire.close()
+    wire = open_wire(own_cluster.url)
+    wire.check_policy()
+    assert [f"127.0.0.1:{node.port} owns too few slots" in one for one in caplog.messages] == [True]
+    wire.close()
+
+
 def test_user_with_the_least_rights_can_do_all_and_logs_in_on_every_node(
     redis_cluster: LocalCluster,
 ) -> None:
@@ -488,11 +504,12 @@ def test_user_with_the_least_rights_can_do_all_and_logs_in_on_every_node(
         key = run.state.key("device", "d1")
         log = wire.execute([(b"GET", key)])[0]
         Compactor(wire).compact(key, log * 2)
-        Compactor(wire).withdraw(key, log[:ENTRY_BYTES])
-        horizon = Horizon(wire, namespace, "transactions")
-        horizon.within([0], np.array([START]))
-        horizon.save()
-        assert delete_namespace(wire, namespace) == len(run.all_keys()) + 1
+        Compactor(wire).withdraw([(key, log[:ENTRY_BYTES])])
+        fence = Fence(wire, namespace, "ecommerce", "topic")
+        fence.claim()
+        fence.settle(fence.write({0: Mark(1, START)}, {}))
+        assert fence.read([0]).marks == {0: Mark(1, START)}
+        assert delete_namespace(wire, namespace) == len(run.all_keys()) + len(wire.spread())
         wire.close()
         assert redis_cluster.nodes[0].ask("ACL DRYRUN", "scorer", "ASKING") == b"OK"
     finally:
