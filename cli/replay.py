@@ -21,7 +21,7 @@ from rich.table import Table
 
 from cli.replay_view import ReplayView, say
 from cli.stopping import stop_on_signals
-from core.errors import BrokerError, ConfigError
+from core.errors import BrokerError, CheckpointError, ConfigError
 from core.kafka_admin import KafkaAdmin, ensure_topics
 from core.names import PARTITIONS, Topics
 from core.settings import Settings, load_settings
@@ -246,8 +246,8 @@ def _send(job: Job, go_on: str) -> Progress:
     with stop_on_signals() as stopping, ReplayView(job.plan.events) as view:
         try:
             return send(job, view, stopping)
-        except BrokerError as error:
-            raise BrokerError(f"{error}; go on with: {go_on}") from None
+        except (BrokerError, CheckpointError) as error:
+            raise type(error)(f"{error}; go on with: {go_on}") from None
 
 
 def _report(job: Job, data: CsvData, progress: Progress, *, as_json: bool) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import msgspec
 
-from core.errors import ConfigError, DataError
+from core.errors import CheckpointError, ConfigError, DataError
 from core.settings import STACK_DIR
 
 _VERSION = 1
@@ -88,7 +88,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Replace the file in one step: a crash leaves the old state or the new one.
 
     Raises:
-        ConfigError: the folder cannot be written.
+        CheckpointError: the file cannot be written.
     """
     fresh = path.with_suffix(".new")
     try:
@@ -99,7 +99,9 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             os.fsync(file.fileno())
         fresh.replace(path)
     except OSError as error:
-        raise ConfigError(f"checkpoint {path} cannot be written: {error.strerror}") from None
+        raise CheckpointError(
+            f"checkpoint {path} cannot be written: {error.strerror}: make it writable or make room"
+        ) from None
 
 
 @contextmanager
@@ -107,7 +109,7 @@ def sole_replay(path: Path) -> Iterator[None]:
     """Keep a second replay of the same file into the same namespace out while this one runs.
 
     Raises:
-        ConfigError: one is running.
+        ConfigError: one is running, or the folder cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

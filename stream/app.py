@@ -1,9 +1,9 @@
 """The Faust app of a worker: one agent that is handed merged batches.
 
-Steps for each batch: the transport decodes and merges (``stream.transport``), a work thread
-processes (``stream.pipeline``), the batch is acknowledged, the commit timer commits. Nothing may
-leave the agent's loop: a bad event becomes a dead letter, a broken Redis or Kafka is waited for in
-place, and anything else ends the process before the batch is acknowledged.
+Steps for each batch: the transport decodes and merges (``stream.transport``), the work thread takes
+it to its outcomes (``stream.work_thread``), the batch is acknowledged, the commit timer commits.
+Nothing may leave that thread: a bad event becomes a dead letter, a broken Redis or Kafka is waited
+for in place, and anything else ends the process before the batch is acknowledged.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -27,14 +28,15 @@ from core.settings import Settings
 from stream.merge import Rows
 from stream.metrics import WorkerMetrics
 from stream.pipeline import Pipeline
-from stream.positions import Batch
-from stream.publish import Abandoned
 from stream.records import to_rows
 from stream.transport import register
+from stream.watchdog import Watchdog
+from stream.work_thread import WorkThread
 
 _log = logging.getLogger(__name__)
 
-EXIT_BROKEN = 70  #: process exit code when the agent's loop met an error it has no answer to
+#: When a process that was told to stop ends; ten seconds is what supervisors give it.
+STOP_S = 9.0
 
 
 class PassThrough(codecs.Codec):  # type: ignore[misc]
@@ -56,13 +58,33 @@ class WorkerApp(faust.App):  # type: ignore[misc]
     max_future_ms: int
     metrics: WorkerMetrics
     pipeline: Pipeline | None = None
+    work: WorkThread | None = None
+    watchdog: Watchdog | None = None
+    watchers: tuple[threading.Thread, ...] = ()
+    _stop_limit: threading.Timer | None = None
 
     def _create_directories(self) -> None:
         """Faust's tables would live there; ours live in Redis, and the disk may be read-only."""
 
+    async def stop(self) -> None:
+        """Stop within ``STOP_S``, whatever a library waits for while Kafka or Redis is away."""
+        if self._stop_limit is None:
+            self._stop_limit = threading.Timer(STOP_S, self._end)
+            self._stop_limit.daemon = True
+            self._stop_limit.start()
+        await super().stop()
+
+    def _end(self) -> None:
+        _log.warning("not stopped in %.0f s; what is not committed will be read again", STOP_S)
+        logging.shutdown()
+        os._exit(1 if self.crashed else 0)
+
     def decode_records(self, records: Sequence[Any]) -> Rows:
         """Rows of one partition for the merger."""
-        return to_rows(self.profile, records, self.max_future_ms)
+        started = time.perf_counter()
+        rows = to_rows(self.profile, records, self.max_future_ms)
+        self.metrics.stage.labels("decode").observe(time.perf_counter() - started)
+        return rows
 
     def note_end_offsets(self, end: Mapping[TP, int], read: Mapping[TP, int]) -> None:
         """Called after each fetch with high watermarks and positions."""
@@ -79,9 +101,23 @@ class WorkerApp(faust.App):  # type: ignore[misc]
         """Called when the broker refused or did not answer."""
         self.metrics.kafka_errors.inc()
 
+    def on_committed(self, seconds: float) -> None:
+        """Called when the broker has taken a commit, with how long that took."""
+        self.metrics.stage.labels("commit").observe(seconds)
+        if self.watchdog is not None:
+            self.watchdog.sign()
+
     def on_rebalance_counted(self) -> None:
         """Called once for each revocation."""
         self.metrics.rebalances.inc()
+
+    def prepare_partitions(self, assigned: Iterable[TP]) -> None:
+        """Called when an assignment is about to be read: see to its state, events or not."""
+        partitions = [tp.partition for tp in assigned]
+        if self.work is not None:
+            self.work.prepare(partitions)
+        if self.watchdog is not None:
+            self.watchdog.watch(partitions)
 
     def forget_partitions(self) -> None:
         """Called when the assignment ends."""
@@ -106,6 +142,9 @@ def create_app(settings: Settings, metrics: WorkerMetrics) -> WorkerApp:
         broker_max_poll_interval=300.0,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=2_097_152,
+        # A broker that has just started may not know its topics yet, and the group's leader then
+        # assigns nothing; the group is asked to join again when the metadata say otherwise.
+        consumer_metadata_max_age_ms=5_000,
         stream_wait_empty=True,
         topic_allow_declare=False,
         topic_disable_leader=True,
@@ -124,28 +163,21 @@ def create_app(settings: Settings, metrics: WorkerMetrics) -> WorkerApp:
 def add_agent(app: WorkerApp, pipeline: Pipeline, topics: Topics) -> None:
     """Give the app its one agent and its metrics page."""
     app.pipeline = pipeline
+    app.work = work = WorkThread(
+        pipeline,
+        lambda batch: bool(app.consumer.is_live(batch)),
+        app.settings.batch_wait_ms / 1000,
+    )
     topic = app.topic(
         topics.transactions(app.profile).name, value_serializer="pass-through", key_serializer="raw"
     )
-    work = ThreadPoolExecutor(1, thread_name_prefix="score")
 
     async def score(stream: Any) -> None:
         loop = asyncio.get_running_loop()
+        if not work.is_alive():
+            work.start()
         async for event in stream.noack().events():
-            batch: Batch[TP] = event.value
-            if not app.consumer.is_live(batch):
-                continue  # its partitions were revoked: somebody else reads it again
-            batch.started = True
-            try:
-                await loop.run_in_executor(work, partial(pipeline.process, batch.items))
-            except Abandoned:
-                batch.started = False  # nobody needs to wait for it; it will be read again
-                continue
-            except Exception:
-                _log.critical("cannot go on, the batch will be read again", exc_info=True)
-                logging.shutdown()
-                os._exit(EXIT_BROKEN)
-            event.ack()
+            work.submit(event.value, partial(_soon, loop, event.ack))
 
     app.agent(topic, name="score", concurrency=1)(score)
 
@@ -153,6 +185,10 @@ def add_agent(app: WorkerApp, pipeline: Pipeline, topics: Topics) -> None:
     async def metrics_page(view: Any, request: Any) -> Any:
         page = app.metrics.exposition()
         return view.bytes(page, headers={"Content-Type": app.metrics.content_type})
+
+
+def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], Any]) -> None:
+    loop.call_soon_threadsafe(call)
 
 
 def _free_port() -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,9 @@ FETCH_WAIT_MS = 25
 #: Records taken out of aiokafka's buffer at once.
 MAX_POLL_RECORDS = 8_192
 _KEEP_ALIVE_S = 1.0
+#: How long a commit may take before it is given up, to be made anew with the offsets of then: less
+#: than whoever asked for it waits, so that there are never two.
+_COMMIT_S = 4.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class CountingListener(driver.ConsumerRebalanceListener):  # type: ignore[misc]
     def on_partitions_revoked(self, revoked: Any) -> Any:
         """Called by aiokafka in T, synchronously, when a rebalance begins."""
         self._thread.epoch += 1
-        return super().on_partitions_revoked(revoked)
+        return self._thread.then_end_commits(super().on_partitions_revoked(revoked))
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
         """Called by aiokafka in T when the new assignment is known."""
@@ -60,6 +63,10 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """aiokafka's consumer with its own event loop."""
 
     epoch = 0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._commits: set[asyncio.Future[None]] = set()
+        super().__init__(*args, **kwargs)
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -185,5 +192,25 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         }
         if len(mine) != len(offsets):
             return False
-        await consumer.commit(mine)
-        return True
+        commit = asyncio.ensure_future(consumer.commit(mine))
+        self._commits.add(commit)
+        try:
+            await asyncio.wait({commit}, timeout=_COMMIT_S)
+            if not commit.done():
+                raise TimeoutError
+            return not commit.cancelled() and commit.result() is None
+        finally:
+            self._commits.discard(commit)
+            commit.cancel()
+
+    async def then_end_commits(self, revocation: Awaitable[None]) -> None:
+        """Let a revocation come to its end, and no commit outlive it.
+
+        aiokafka repeats one until the broker takes it, each time in the name of the generation that
+        it is in by then: it would move the offset of another member back.
+        """
+        try:
+            await revocation
+        finally:
+            for commit in list(self._commits):
+                commit.cancel()

@@ -10,13 +10,13 @@ order, late records included.
 How: a record's *key* is the running maximum of (event time, id) in its partition, so keys never
 fall. A partition that is not idle may still bring something as early as its last buffered key;
 hence everything up to the smallest such key over all partitions that are not idle may go. A
-partition is idle when it was polled without data and its position has reached the high watermark:
-live traffic does not wait, and no timer is involved.
+partition is idle when what was fetched of it reaches its high watermark: live traffic does not
+wait, and no timer is involved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -74,7 +74,7 @@ class Merged(Generic[P]):
     """
 
     items: list[Any]
-    next_offset: Mapping[P, int]
+    next_offset: dict[P, int]
 
     def __len__(self) -> int:
         return len(self.items)
@@ -115,7 +115,7 @@ class Merger(Generic[P]):
         state.rows = keyed if state.rows is None else _joined([state.rows, keyed])
 
     def set_idle(self, partition: P, idle: bool) -> None:
-        """Say whether the partition was polled without data at its high watermark."""
+        """Say whether all of the partition, as far as the broker has said, was added."""
         self._partitions[partition].idle = idle
 
     def waiting_for(self) -> list[P]:
@@ -126,10 +126,15 @@ class Merger(Generic[P]):
             if state.rows is None and not state.idle
         ]
 
+    def ready(self, limit: int) -> int:
+        """How many rows may go; more than ``limit`` are not looked for."""
+        if self._ready is None or len(self._ready) < limit:
+            self._advance()
+        return 0 if self._ready is None else len(self._ready)
+
     def take(self, limit: int) -> Merged[P] | None:
         """At most ``limit`` rows in total order, or None where none may go yet."""
-        if self._ready is None:
-            self._advance()
+        self.ready(limit)
         if self._ready is None:
             return None
         head, rest = self._ready.split(limit)
@@ -143,7 +148,7 @@ class Merger(Generic[P]):
         return Merged(head.items, next_offset)
 
     def _advance(self) -> None:
-        """Move what may go from the buffers into the ready rows, sorted."""
+        """Move what may go from the buffers behind the ready rows, sorted."""
         if self.waiting_for():
             return
         frontier: tuple[int, bytes] | None = None
@@ -175,6 +180,9 @@ class Merger(Generic[P]):
                     rows.order_id[order],
                 )
                 partition = partition[order]
+            if self._ready is not None:
+                rows = _joined([self._ready, rows])
+                partition = np.concatenate([self._ready_partition, partition])
             self._ready, self._ready_partition = rows, partition
 
 

@@ -52,6 +52,9 @@ class WorkerMetrics:
         self.truncated = counter(
             "state_truncated", "Events whose entities had more remembered events than the cap."
         )
+        self.restored = counter(
+            "restored", "Events put into state again after Redis had lost some."
+        )
         self.rebalances = counter("rebalances", "Times partitions were revoked.")
         self.redis_errors = counter("redis_errors", "Failed calls to Redis.")
         self.kafka_errors = counter("kafka_errors", "Failed calls to Kafka.")

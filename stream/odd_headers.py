@@ -9,29 +9,16 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from core.settings import Settings
+from stream.plain_records import PlainRecord, plain_record
 
 _log = logging.getLogger(__name__)
 
 _READ_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class PlainRecord:
-    """What a worker looks at of a record, under ``aiokafka``'s names."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 def broken_at(buffered: Any) -> int | None:
@@ -75,7 +62,7 @@ def read_plainly(
             messages = consumer.consume(1000, timeout=min(left, 0.2)) if left > 0 else None
             if messages is None:
                 return []
-            found += [_plain(message) for message in messages if message.error() is None]
+            found += [plain_record(message) for message in messages if message.error() is None]
     finally:
         consumer.close()
     _log.warning(
@@ -83,14 +70,3 @@ def read_plainly(
         topic, partition, last,
     )  # fmt: skip
     return [record for record in found if record.offset <= last]
-
-
-def _plain(message: Message) -> PlainRecord:
-    return PlainRecord(
-        message.topic() or "",
-        message.partition() or 0,
-        message.offset() or 0,
-        message.timestamp()[1],
-        message.key(),
-        message.value(),
-    )

@@ -1,51 +1,69 @@
-"""One micro-batch from decoded records to confirmed outcomes.
+"""Micro-batches from decoded records to confirmed outcomes, the next one begun before one is done.
 
-Promise: when ``process`` returns, every record of the batch has exactly one outcome that the
-broker has acknowledged (a score, with an alert where the decision asks for one, or a dead letter),
-and its event stands in the velocity state. Repeating the batch repeats messages, not outcomes.
+Promise: when ``complete`` or ``confirm`` gives a batch back, every record of it has exactly one
+outcome that the broker has acknowledged (a score, with an alert where the decision asks for one, or
+a dead letter), and its event stands in the velocity state. Repeating a batch repeats messages, not
+outcomes.
 
-1. columns of the valid events; 2. state in Redis, repeated with backoff while Redis is away;
-3. features, score, decisions, reasons; 4. produce scores, alerts and dead letters;
-5. wait for every delivery. The caller commits after that.
+1. ``begin``: columns of the valid events; their way into state, on which Redis works while the
+   batch before is scored.
+2. ``complete``: what state has found; features, score, decisions, reasons; then, when all of the
+   batch before is acknowledged, produce scores, alerts and dead letters.
+3. ``confirm``: wait for the rest. The caller commits what he was given back.
+
+A batch is decided by one model from beginning to end.
 """
 
 from __future__ import annotations
 
-import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from redis.exceptions import RedisError
-from tenacity import Retrying, retry_if_exception_type, wait_exponential_jitter
 
 from core.errors import RejectedEvent
 from core.names import RejectCode, Topics
-from features.batch import EventBatch
+from features.batch import EventBatch, empty_batch
 from features.countries import CountryTable
 from features.declared import WINDOWS
 from features.formulas import feature_matrix
 from features.iso_times import iso_time
 from features.known import Known, country_codes, own_columns
-from features.online import StateStep, VelocityState
 from features.quantities import Quantity
 from features.validation import to_batch
 from features.validation_one import Accepted
 from stream.decisions import DecisionMaker
-from stream.horizon import Horizon
+from stream.fenced_state import FencedState
 from stream.metrics import WorkerMetrics
 from stream.outcomes import Scored, dead_letter
-from stream.publish import Abandoned, Publisher
+from stream.publish import Publisher
 from stream.records import Arrived
 
-T = TypeVar("T")
-
-_log = logging.getLogger(__name__)
 _DAY = list(WINDOWS).index("24h")
+
+Rejected = tuple[Any, RejectedEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """One batch between ``begin`` and ``complete``.
+
+    Attributes:
+        token: the caller's name for it.
+        records: of the events in ``batch``, aligned with it.
+        rejected: records set aside so far, with the reason.
+    """
+
+    token: Any
+    batch: EventBatch
+    country: NDArray[np.int16]
+    records: list[Any]
+    rejected: list[Rejected]
 
 
 class Pipeline:
@@ -55,63 +73,105 @@ class Pipeline:
         self,
         profile: str,
         topics: Topics,
-        state: VelocityState,
-        horizon: Horizon,
+        state: FencedState,
         countries: CountryTable,
         decisions: DecisionMaker,
         publisher: Publisher,
         metrics: WorkerMetrics,
-        keep_going: Callable[[], bool],
     ) -> None:
         self._profile = profile
         self._topics = topics
         self._state = state
-        self._horizon = horizon
         self._countries = countries
         self._decisions = decisions
         self._publisher = publisher
         self._metrics = metrics
-        self._keep_going = keep_going
+        self._begun: deque[_Begun] = deque()
+        self._sent: list[Any] = []
+
+    @property
+    def begun(self) -> int:
+        """How many batches wait for ``complete``."""
+        return len(self._begun)
+
+    def use(self, decisions: DecisionMaker) -> None:
+        """Decide by another model from the next batch on; may be called from any thread."""
+        self._decisions = decisions
 
     def forget_partitions(self) -> None:
-        """The partitions may be another worker's now."""
-        self._horizon.forget()
+        """The partitions may be another worker's now; may be called from any thread."""
+        self._state.forget()
+
+    def prepare(self, partitions: Iterable[int]) -> None:
+        """Make sure that the state of some partitions is whole.
+
+        Raises:
+            Abandoned: the worker stops or lost the partitions.
+        """
+        self._state.prepare(partitions)
 
     def process(self, items: list[Arrived]) -> None:
-        """Give every record its outcome.
+        """``begin``, ``complete`` and ``confirm`` of one batch.
 
         Raises:
             Abandoned: the worker stops or lost the partitions; do not commit.
         """
-        self._metrics.batch_size.observe(len(items))
-        rejected = [
-            (one.record, one.event) for one in items if isinstance(one.event, RejectedEvent)
-        ]
-        accepted = [
-            (one.record, one.event) for one in items if not isinstance(one.event, RejectedEvent)
-        ]
-        if accepted:
-            rejected += self._score(accepted)
-        now = iso_time(time.time_ns() // 1_000_000)
-        for record, reason in rejected:
-            self._metrics.rejected.labels(reason.code).inc()
-            value, headers = dead_letter(record, reason, now)
-            self._publisher.send(self._topics.dlq.name, record.key, value, headers)
-        with self._stage("publish"):
-            self._publisher.confirm()
+        self.begin(items, None)
+        self.complete()
+        self.confirm()
 
-    def _score(self, accepted: list[tuple[Any, Accepted]]) -> list[tuple[Any, RejectedEvent]]:
-        """Score and send; returns the records that turned out to be conflicting duplicates."""
-        records = [record for record, _ in accepted]
+    def begin(self, items: list[Arrived], token: Any) -> None:
+        """Start on a batch: ``complete`` will take it up when those begun before are done.
+
+        Args:
+            items: records in the order in which they are to be remembered, and of each partition
+                in that of their offsets, without a gap since the batch before.
+            token: what ``complete`` or ``confirm`` is to give back.
+
+        Raises:
+            Abandoned: the worker stops or lost the partitions.
+        """
+        self._metrics.batch_size.observe(len(items))
         with self._stage("decode"):
-            batch = to_batch(self._profile, [event for _, event in accepted])
+            rejected: list[Rejected] = []
+            records: list[Any] = []
+            events: list[Accepted] = []
+            for one in items:
+                if isinstance(one.event, RejectedEvent):
+                    rejected.append((one.record, one.event))
+                else:
+                    records.append(one.record)
+                    events.append(one.event)
+            batch = to_batch(self._profile, events) if events else empty_batch(self._profile)
             country = country_codes(batch, self._countries)
+            partitions = np.fromiter((one.partition for one in records), np.int64, len(records))
+            next_offset = {one.record.partition: one.record.offset + 1 for one in items}
         with self._stage("state"):
-            step = self._put_into_state(batch, country, records)
-        conflicts: list[tuple[Any, RejectedEvent]] = []
+            self._state.begin(batch, country, partitions, next_offset)
+        self._begun.append(_Begun(token, batch, country, records, rejected))
+
+    def complete(self) -> list[Any]:
+        """Send the outcomes of the oldest batch begun.
+
+        Returns:
+            Tokens of batches whose outcomes are all acknowledged by now; this one is not yet.
+
+        Raises:
+            Abandoned: the worker stops or lost the partitions; do not commit.
+            BrokerError: Kafka refuses an outcome for good.
+        """
+        begun = self._begun[0]
+        with self._stage("state"):
+            step, within = self._state.finish()
+        self._begun.popleft()
+        self._metrics.late.inc(int((~within).sum()))
+        self._metrics.late_affected.inc(step.overtaken)
+        self._metrics.truncated.inc(step.truncated)
+        batch, country, records = begun.batch, begun.country, begun.records
+        rejected = begun.rejected
         known = Known(own_columns(batch, country), step.quantities)
         if step.conflict.any():
-            conflicts = [
+            rejected = rejected + [
                 (records[row], _conflict(batch, row))
                 for row in np.flatnonzero(step.conflict).tolist()
             ]
@@ -119,77 +179,74 @@ class Pipeline:
             records = [records[row] for row in keep.tolist()]
             known = known.take(keep)
             batch, country = batch.take(keep), country[keep]
-        if records:
-            self._send(batch, country, known, records)
-        return conflicts
+        scored = self._score(batch, country, known, records) if records else None
+        confirmed = self.confirm()
+        with self._stage("publish"):
+            if scored is not None:
+                self._send(*scored, records)
+            self._set_aside(rejected)
+        self._sent.append(begun.token)
+        return confirmed
 
-    def _put_into_state(
-        self, batch: EventBatch, country: NDArray[np.int16], records: list[Any]
-    ) -> StateStep:
-        partitions = [record.partition for record in records]
-        # Asked once: it moves the horizon, and a repeated step must see the same.
-        within = self._patiently(lambda: self._horizon.within(partitions, batch.time_ms))
-        step = self._patiently(lambda: self._state.step(batch, country, within))
-        self._patiently(self._horizon.save)
-        self._metrics.late.inc(int((~within).sum()))
-        self._metrics.late_affected.inc(step.overtaken)
-        self._metrics.truncated.inc(step.truncated)
-        return step
+    def confirm(self, timeout_s: float | None = None) -> list[Any]:
+        """Wait until all outcomes sent are acknowledged.
 
-    def _patiently(self, call: Callable[[], T]) -> T:
-        """The result of ``call``, repeated with backoff while Redis is away."""
-        attempts = Retrying(
-            retry=retry_if_exception_type((RedisError, OSError)),
-            wait=wait_exponential_jitter(initial=0.05, max=5.0),
-            before_sleep=self._redis_failed,
-            sleep=self._sleep,
-            reraise=True,
-        )
-        result = attempts(call)
-        if attempts.statistics["attempt_number"] > 1:
-            _log.info("Redis: answers again")
-        return result
+        Args:
+            timeout_s: wait no longer than that; None: as long as it takes.
 
-    def _redis_failed(self, attempt: Any) -> None:
-        self._metrics.redis_errors.inc()
-        if attempt.attempt_number == 1:
-            error = attempt.outcome.exception()
-            _log.warning("Redis: %s; holding the line until it is back", type(error).__name__)
+        Returns:
+            Tokens of the batches that they belong to; none where time was up.
 
-    def _sleep(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            if not self._keep_going():
-                raise Abandoned
-            time.sleep(min(left, 0.2))
+        Raises:
+            Abandoned: the worker stops or lost the partitions; do not commit.
+            BrokerError: Kafka refuses an outcome for good.
+        """
+        if not self._sent:
+            return []
+        started = time.perf_counter()
+        if not self._publisher.confirm(timeout_s):
+            return []
+        self._metrics.stage.labels("publish").observe(time.perf_counter() - started)
+        confirmed, self._sent = self._sent, []
+        return confirmed
 
-    def _send(
+    def abandon(self) -> list[Any]:
+        """Give up what is begun or sent and not confirmed; returns its tokens."""
+        given_up = [*self._sent, *(one.token for one in self._begun)]
+        self._sent = []
+        self._begun.clear()
+        self._state.abandon()
+        return given_up
+
+    def _set_aside(self, rejected: list[Rejected]) -> None:
+        now = iso_time(time.time_ns() // 1_000_000)
+        for record, reason in rejected:
+            self._metrics.rejected.labels(reason.code).inc()
+            value, headers = dead_letter(record, reason, now)
+            self._publisher.send(self._topics.dlq.name, record.key, value, headers)
+
+    def _score(
         self, batch: EventBatch, country: NDArray[np.int16], known: Known, records: list[Any]
-    ) -> None:
+    ) -> tuple[list[bytes], list[bytes | None]]:
+        """The encoded scores and alerts."""
+        decisions = self._decisions
         with self._stage("score"):
             matrix = feature_matrix(known)
-            decided = self._decisions.decide(matrix)
-        scored_ms = time.time_ns() // 1_000_000
-        scored = Scored(
-            batch=batch,
-            country=country,
-            matrix=matrix,
-            device_users=_device_users(known),
-            score=decided.score,
-            decision=decided.decision,
-            severity=decided.severity,
-            threshold=decided.threshold,
-            reasons=decided.reasons,
-            origin=[(record.topic, record.partition, record.offset) for record in records],
-            scored_at=iso_time(scored_ms),
-        )
-        with self._stage("publish"):
-            scores, alerts = self._decisions.encoder.encode(scored)
-            score_topic, alert_topic = self._topics.scores.name, self._topics.alerts.name
-            for record, score, alert in zip(records, scores, alerts, strict=True):
-                self._publisher.send(score_topic, record.key, score)
-                if alert is not None:
-                    self._publisher.send(alert_topic, record.key, alert)
+            decided = decisions.decide(matrix)
+            scored_ms = time.time_ns() // 1_000_000
+            scored = Scored(
+                batch=batch,
+                country=country,
+                matrix=matrix,
+                device_users=_device_users(known),
+                score=decided.score,
+                decision=decided.decision,
+                severity=decided.severity,
+                threshold=decided.threshold,
+                reasons=decided.reasons,
+                origin=[(record.topic, record.partition, record.offset) for record in records],
+                scored_at=iso_time(scored_ms),
+            )
         arrived_ms = np.fromiter((record.timestamp for record in records), np.int64, len(records))
         self._metrics.latency.observe((scored_ms - arrived_ms) / 1000)
         self._metrics.observe_decisions(
@@ -200,6 +257,15 @@ class Pipeline:
                 if reasons is not None
             ),
         )
+        with self._stage("publish"):
+            return decisions.encoder.encode(scored)
+
+    def _send(self, scores: list[bytes], alerts: list[bytes | None], records: list[Any]) -> None:
+        score_topic, alert_topic = self._topics.scores.name, self._topics.alerts.name
+        for record, score, alert in zip(records, scores, alerts, strict=True):
+            self._publisher.send(score_topic, record.key, score)
+            if alert is not None:
+                self._publisher.send(alert_topic, record.key, alert)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:

@@ -6,32 +6,61 @@ a batch when that batch and all before it are finished. Nothing here knows Kafka
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import deque
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+
+from stream.merge import Merged
 
 P = TypeVar("P", bound=Hashable)
 
 
 @dataclass(eq=False, slots=True)
 class Batch(Generic[P]):
-    """What the agent is handed as one event.
+    """What the agent is handed as one event. It stays open, and may grow, until work on it starts.
 
     Attributes:
         items: payloads in the order in which they are to be processed.
         next_offset: partition → offset to commit once the batch is finished.
         epoch: the assignment the batch belongs to; the batch of a past one must not be worked on.
+        limit: how many items it takes.
+        opened_at: when it got its first item, in seconds of ``time.monotonic``.
+        started: somebody works on it.
+        finished: its outcomes are acknowledged.
     """
 
     items: list[Any]
-    next_offset: Mapping[P, int]
+    next_offset: dict[P, int]
     epoch: int
+    limit: int
+    opened_at: float = field(default_factory=time.monotonic)
     started: bool = False
     finished: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __len__(self) -> int:
         return len(self.items)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it still takes items."""
+        return not self.started and len(self.items) < self.limit
+
+    def grow(self, take: Callable[[int], Merged[P] | None]) -> None:
+        """Add what ``take`` gives when told how many items there is room for."""
+        with self._lock:
+            merged = take(self.limit - len(self.items)) if self.has_room else None
+            if merged is not None:
+                self.items += merged.items
+                self.next_offset.update(merged.next_offset)
+
+    def start(self) -> None:
+        """From now on it does not grow; may be called from any thread."""
+        with self._lock:
+            self.started = True
 
 
 @dataclass(slots=True)
@@ -63,6 +92,11 @@ class Positions(Generic[P]):
     def outstanding(self) -> int:
         """How many batches are not behind the position yet."""
         return len(self._outstanding)
+
+    @property
+    def last(self) -> Batch[P] | None:
+        """The batch handed out last, while it is outstanding."""
+        return self._outstanding[-1] if self._outstanding else None
 
     @property
     def in_work(self) -> bool:

@@ -31,6 +31,9 @@ _PRODUCER_CONFIG: dict[str, Any] = {
     "delivery.report.only.error": True,
     "message.max.bytes": 2_097_152,
 }
+#: How long a worker that is to stop, or to give partitions up, waits for what it has sent. Without
+#: that its outcomes would be published and not committed, and the next worker would repeat them.
+_LEAVING_S = 5.0
 
 
 class Abandoned(Exception):  # noqa: N818 - not an error: the batch will be read again
@@ -44,6 +47,7 @@ class Publisher:
         settings: where and how to connect.
         keep_going: asked while waiting; False abandons the wait.
         on_error: called for each error of the client (a broker that went away, and the like).
+        waited: called while a wait goes on because the broker is away.
     """
 
     def __init__(
@@ -51,11 +55,14 @@ class Publisher:
         settings: Settings,
         keep_going: Callable[[], bool],
         on_error: Callable[[], None],
+        waited: Callable[[], None] = lambda: None,
     ) -> None:
         self._keep_going = keep_going
         self._on_error = on_error
+        self._waited = waited
         self._failed: list[KafkaError] = []
         self._down = False
+        self._leaving_at: float | None = None
         self._producer = Producer(
             {
                 **settings.confluent_config(),
@@ -95,22 +102,42 @@ class Publisher:
             except KafkaException as error:
                 raise BrokerError(f"Kafka refuses a message for {topic}: {error}") from error
 
-    def confirm(self) -> None:
+    def confirm(self, timeout_s: float | None = None) -> bool:
         """Wait until everything sent is acknowledged.
 
+        Args:
+            timeout_s: wait no longer than that; None: as long as it takes.
+
+        Returns:
+            Whether it is.
+
         Raises:
-            Abandoned: ``keep_going`` said no before that.
+            Abandoned: ``keep_going`` said no, and the broker is away or takes too long.
             BrokerError: a message was refused for good; nothing may be committed.
         """
-        while self._producer.flush(0.5):
-            if not self._keep_going():
+        while self._producer.flush(0.2 if timeout_s is None else timeout_s):
+            if self._down:
+                self._waited()
+            if self._in_vain():
                 raise Abandoned
+            if timeout_s is not None:
+                return False
         if self._failed:
             first, self._failed = self._failed[0], []
             raise BrokerError(f"Kafka refuses an outcome: {first.str()}")
         if self._down:
             self._down = False
             _log.info("Kafka: messages are delivered again")
+        return True
+
+    def _in_vain(self) -> bool:
+        """Whether to wait no longer: what is on its way to a broker that answers soon arrives."""
+        if self._keep_going():
+            self._leaving_at = None
+            return False
+        if self._leaving_at is None:
+            self._leaving_at = time.monotonic()
+        return self._down or time.monotonic() - self._leaving_at > _LEAVING_S
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Flush what is left for at most ``timeout_s`` seconds."""

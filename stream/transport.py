@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import faust
@@ -27,14 +28,18 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
-from stream.fetching import CountingListener, Fetched, FetchThread
+from stream.fetching import FETCH_WAIT_MS, CountingListener, Fetched, FetchThread
 from stream.merge import Merger
 from stream.positions import Batch, Positions
 
-#: Batches handed to the agent and not finished: one in work, one waiting.
-MAX_OUTSTANDING = 2
+#: Batches handed to the agent and not finished: one whose outcomes the broker is to acknowledge,
+#: one being scored, one at its state, one waiting for its turn.
+MAX_OUTSTANDING = 4
 #: Rows buffered per partition before no more are asked for.
 MAX_BUFFERED = 16_384
+#: How long rows may wait in the consumer's buffer while a batch waits for its turn anyway: each
+#: fetch takes the interpreter away from the batch in work.
+_NO_HURRY_S = 0.004
 #: How long a revocation or a stop waits for the batch in work.
 DRAIN_S = 8.0
 COMMIT_TIMEOUT_S = 5.0
@@ -52,7 +57,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self._live_epoch = -1
         self._expected: dict[TP, int] = {}
         self._sought: dict[TP, tuple[int, int]] = {}
-        self._asked = False
+        self._unprepared = False
         self._progress = asyncio.Event()
         super().__init__(*args, **kwargs)
 
@@ -65,34 +70,46 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         """Yield at most one merged batch, as one message of one of its partitions."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
-        if self.should_stop or not await self._has_capacity(timeout):
+        if self._unprepared and self.flow_active:
+            self._unprepared = False
+            self.app.prepare_partitions(self._get_active_partitions())
+        if self.should_stop:
+            return
+        if not self._has_room():
+            await self._progress_within(timeout)
             return
         epoch = self._live_epoch
-        batch = self._take(epoch)
-        if batch is None:
+        if not self._merger.ready(1):
+            if self._positions.last is not None and self._positions.last.has_room:
+                await self._progress_within(_NO_HURRY_S)
             await self._fetch(epoch, timeout)
-            batch = self._take(epoch)
+        batch = self._take(epoch)
         if batch is not None and self.is_live(batch):
             self._positions.hand_out(batch)
             yield self._message(batch)
 
-    async def _has_capacity(self, timeout: float) -> bool:
-        if self._positions.outstanding >= MAX_OUTSTANDING:
-            self._progress.clear()
-            try:
-                await asyncio.wait_for(self._progress.wait(), timeout)
-            except TimeoutError:
-                return False
-        return self.flow_active and self._positions.outstanding < MAX_OUTSTANDING
+    def _has_room(self) -> bool:
+        last = self._positions.last
+        return self._positions.outstanding < MAX_OUTSTANDING or (last is not None and last.has_room)
+
+    async def _progress_within(self, seconds: float) -> None:
+        """Until a batch is finished, or the time is up."""
+        self._progress.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._progress.wait(), seconds)
 
     def _take(self, epoch: int) -> Batch[TP] | None:
+        """Put what is ready into the batch that waits for its turn, or else into a new one."""
         if not self.flow_active or epoch != self._live_epoch:
             return None
-        merged = self._merger.take(self.app.batch_max)
-        if merged is None:
+        last = self._positions.last
+        if last is not None and last.epoch == epoch:
+            last.grow(self._merger.take)
+        if self._positions.outstanding >= MAX_OUTSTANDING:
             return None
-        self._asked = False  # a partition may have been emptied: ask again whether it is at its end
-        return Batch(merged.items, merged.next_offset, epoch)
+        limit = self.app.batch_max
+        merged = self._merger.take(limit)
+        return None if merged is None else Batch(merged.items, merged.next_offset, epoch, limit)
 
     async def _fetch(self, epoch: int, timeout: float) -> None:
         wanted = {
@@ -101,11 +118,11 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         if not wanted:
             await self.sleep(0.05)
             return
-        # Rows wait for partitions that may be at their end: ask at once whether they are, and only
-        # where they are not, wait for what they bring.
-        ask_first = self._merger.waiting > 0 and not self._asked
-        self._asked = ask_first
-        fetched: Fetched | None = await self._thread.fetch(wanted, 0.0 if ask_first else timeout)
+        if self._merger.waiting:
+            # For partitions that are behind their end, as far as known: the broker says at least so
+            # often where it is, but only data ends the wait.
+            timeout = min(timeout, FETCH_WAIT_MS / 1000)
+        fetched: Fetched | None = await self._thread.fetch(wanted, timeout)
         if fetched is None or epoch != self._live_epoch or not self.flow_active:
             return  # positions go back to the committed offsets before the flow resumes
         for tp, records in fetched.records.items():
@@ -113,9 +130,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                 continue
             self._merger.add(tp, self.app.decode_records(records))
             self._expected[tp] = fetched.after[tp]
-        for tp in fetched.at_end:
-            if tp not in fetched.records and not self._merger.buffered(tp):
-                self._merger.set_idle(tp, True)
+        for tp in fetched.end:
+            self._merger.set_idle(tp, tp in fetched.at_end)
         self.app.note_end_offsets(fetched.end, self._expected)
 
     def _is_discontinuous(self, tp: TP, position: int) -> bool:
@@ -176,12 +192,14 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit, or return False: the timer tries again."""
+        started = time.perf_counter()
         try:
-            return bool(
-                await asyncio.wait_for(
-                    self._thread.commit_in_epoch(offsets, self._live_epoch), COMMIT_TIMEOUT_S
-                )
+            committed = await asyncio.wait_for(
+                self._thread.commit_in_epoch(offsets, self._live_epoch), COMMIT_TIMEOUT_S
             )
+            if committed:
+                self.app.on_committed(time.perf_counter() - started)
+            return bool(committed)
         except (CommitFailedError, IllegalStateError) as error:
             self.log.info("commit refused, the events are read again: %s", type(error).__name__)
         except (KafkaError, TimeoutError) as error:
@@ -205,6 +223,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self._forget()
         self._merger.assign(sorted(assigned))
         self._live_epoch = self._thread.epoch
+        self._unprepared = True
         await super().on_partitions_assigned(assigned, generation_id)
 
     def _forget(self) -> None:
@@ -217,11 +236,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     async def _drain(self) -> None:
         deadline = time.monotonic() + DRAIN_S
         while self._positions.in_work and time.monotonic() < deadline:
-            self._progress.clear()
-            try:
-                await asyncio.wait_for(self._progress.wait(), 0.25)
-            except TimeoutError:
-                continue
+            await self._progress_within(0.25)
 
     async def wait_empty(self) -> None:
         """Wait, for a bounded time, for the batch in work; then commit what is complete."""

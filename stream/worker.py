@@ -2,44 +2,56 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import faust
-import numpy as np
 
 from core.kafka_admin import ensure_topics
 from core.names import Topics
 from core.settings import Settings
 from features.batch import empty_batch
-from features.countries import load_country_table
+from features.countries import CountryTable, load_country_table
+from features.fence import Fence
 from features.offline import compute_features
 from features.online import VelocityState
 from features.open_wire import open_wire
 from stream.app import WorkerApp, add_agent, create_app
-from stream.decisions import load_decision_maker
-from stream.horizon import Horizon
+from stream.decisions import DecisionMaker
+from stream.fenced_state import FencedState
+from stream.input_log import InputLog
 from stream.metrics import WorkerMetrics
+from stream.model_watch import ModelWatch, load_warm
+from stream.patience import Patience
 from stream.pipeline import Pipeline
 from stream.publish import Publisher
+from stream.restore import Restorer
+from stream.watchdog import Watchdog
 
 _log = logging.getLogger(__name__)
 
 #: How long a Python thread may run while another waits. The work thread waits for Redis and Kafka
 #: several times a batch, and takes its turn again behind the two event loops: with the default of
 #: 5 ms that waiting is most of the latency at low rates.
-_SWITCH_INTERVAL_S = 0.0005
+_SWITCH_INTERVAL_S = 0.0001
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A pipeline, and what was loaded for it."""
+    """A pipeline, and what was loaded for it, and the threads that watch over it once started."""
 
     pipeline: Pipeline
+    countries: CountryTable
+    decisions: DecisionMaker
+    state: FencedState
+    publisher: Publisher
     metrics: WorkerMetrics
     topics: Topics
+    watchdog: Watchdog
+    model_watch: ModelWatch
 
 
 def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
@@ -55,29 +67,43 @@ def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
         BrokerError: Kafka is away.
     """
     countries = load_country_table(settings.ip_table)
-    decisions = load_decision_maker(settings, countries)
+    decisions = load_warm(settings, countries)
     wire = open_wire(settings.redis.get_secret_value())
     wire.check_policy()
     topics = Topics(settings.namespace)
     ensure_topics(settings, topics.all(settings.profile))
-    # The compiled kernel and the ONNX session are slow the first time; not while events wait.
+    # The compiled kernel is slow the first time; not while events wait.
     compute_features(empty_batch(settings.profile), countries)
-    meta = decisions.version.metadata
-    decisions.decide(np.zeros((1, len(meta.feature_names)), np.float32))
 
     metrics = WorkerMetrics(settings.profile)
-    metrics.model_info.labels(meta.name, meta.version, "champion").set(1)
+    log = InputLog(settings, keep_going)
+    watchdog = Watchdog(InputLog(settings, lambda: True), settings.stall_s)
+    state = VelocityState(wire, settings.namespace, settings.profile)
+
+    def restored(events: int) -> None:
+        metrics.restored.inc(events)
+        watchdog.sign()
+
+    fenced = FencedState(
+        wire,
+        state,
+        lambda topic_id: Fence(wire, settings.namespace, settings.profile, topic_id),
+        log,
+        Restorer(state, log, settings.profile, countries, restored),
+        Patience(metrics, keep_going, watchdog.sign),
+    )
+    publisher = Publisher(settings, keep_going, metrics.kafka_errors.inc, watchdog.sign)
     pipeline = Pipeline(
         profile=settings.profile,
         topics=topics,
-        state=VelocityState(wire, settings.namespace, settings.profile),
-        horizon=Horizon(wire, settings.namespace, topics.transactions(settings.profile).name),
+        state=fenced,
         countries=countries,
         decisions=decisions,
-        publisher=Publisher(settings, keep_going, metrics.kafka_errors.inc),
+        publisher=publisher,
         metrics=metrics,
-        keep_going=keep_going,
     )
+    model_watch = ModelWatch(settings, countries, decisions, pipeline.use, metrics)
+    meta = decisions.version.metadata
     _log.info(
         "worker ready: profile %s, namespace %s, model %s %s, review at %.4f, block at %.4f",
         settings.profile,
@@ -87,7 +113,13 @@ def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
         decisions.review,
         decisions.block,
     )
-    return Parts(pipeline, metrics, topics)
+    # What is there by now stays: a full collection that looked through it all, libraries and
+    # compiler included, would stop everything for a tenth of a second every few thousand events.
+    gc.collect()
+    gc.freeze()
+    return Parts(
+        pipeline, countries, decisions, fenced, publisher, metrics, topics, watchdog, model_watch
+    )
 
 
 def build_worker(settings: Settings) -> WorkerApp:
@@ -103,6 +135,8 @@ def build_worker(settings: Settings) -> WorkerApp:
 
     parts = build_pipeline(settings, keep_going)
     app = create_app(settings, parts.metrics)
+    app.watchdog = parts.watchdog
+    app.watchers = (parts.watchdog, parts.model_watch)
     add_agent(app, parts.pipeline, parts.topics)
     return app
 
@@ -110,8 +144,11 @@ def build_worker(settings: Settings) -> WorkerApp:
 def run_worker(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code of the process."""
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    app = build_worker(settings)
+    for thread in app.watchers:
+        thread.start()
     worker = faust.Worker(
-        build_worker(settings),
+        app,
         loglevel=settings.log_level,
         override_logging=False,
         redirect_stdouts=False,

@@ -8,10 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from core.names import DLQ_MAX_MESSAGE_BYTES
 from core.settings import Settings, load_settings
 from tests.redis_cluster import LocalCluster, local_cluster
+
+# Speed is measured in bench/; a busy machine fails no test.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 
 BACKENDS = ("local", "testcontainers")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import ConfigError, DataError
+from core.errors import CheckpointError, ConfigError, DataError
 from producer.checkpoint import (
     Checkpoint,
     checkpoint_path,
@@ -68,7 +68,7 @@ def test_the_same_file_is_replayed_once_at_a_time(tmp_path: Path) -> None:
 
 def test_an_unwritable_folder_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="cannot be written"):
+    with pytest.raises(CheckpointError, match="cannot be written"):
         write_checkpoint(tmp_path / "file" / "c.json", STATE)
     with (
         pytest.raises(ConfigError, match="cannot be written"),

@@ -101,6 +101,30 @@ def test_an_interruption_says_where_it_stopped_and_the_hint_goes_on(
     assert len(set(found)) == len(found) == 1500
 
 
+def test_a_checkpoint_that_cannot_be_written_ends_the_replay_with_a_hint_that_goes_on(
+    settings: Settings, tmp_path: Path
+) -> None:
+    csv = write_ecommerce(tmp_path / "shop.csv", 4_000)
+    process = start_replay(settings, tmp_path, str(csv), "--rate", "400")
+    wait_for(lambda: stored(settings) > 100)
+    (written,) = tmp_path.rglob("replay/*.json")
+    obstacle = written.with_suffix(".new")
+    obstacle.mkdir()
+    _out, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    last = errors.splitlines()[-1]
+    assert last.startswith(f"error: checkpoint {written.relative_to(tmp_path)} cannot be written: ")
+    assert 100 < stored(settings) < 4_000
+
+    obstacle.rmdir()
+    command = shlex.split(last.partition("go on with: ")[2])
+    command[command.index("--rate") + 1] = "100000"
+    done = run_replay(settings, tmp_path, *command[2:], "--json")
+    assert done.returncode == 0, done.stderr
+    found = event_ids(settings, events_topic(settings))
+    assert len(set(found)) == len(found) == 4_000
+
+
 def test_endless_laps_end_well_when_interrupted(settings: Settings, tmp_path: Path) -> None:
     csv = write_ecommerce(tmp_path / "shop.csv", 10)
     process = start_replay(settings, tmp_path, str(csv), "--loop", "--rate", "200")

@@ -55,7 +55,7 @@ def test_another_seed_gives_other_rows(tmp_path: Path, profile: str) -> None:
     days=st.floats(0.05, 400),
     seasonality=st.floats(0, 1),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_sample_has_its_rows_and_rate_in_order_whatever_the_chunks(
     tmp_path_factory: pytest.TempPathFactory,
     profile: str,

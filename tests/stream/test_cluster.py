@@ -72,7 +72,7 @@ def test_slots_that_move_and_a_node_that_dies_under_a_worker_change_no_feature(
     batch = events(20_000, seed=12)
     publish(own, messages(batch))
     reader = Reader(own)
-    small = {**ALERT_ALL, "FRAUDSTREAM_BATCH_MAX": "32"}
+    small = {**ALERT_ALL, "FRAUDSTREAM_BATCH_MAX": "8"}
     first, second, third = own_cluster.nodes
     with running_worker(own, tmp_path / "worker.log", **small) as worker:
         reader.read_until(500)

@@ -1,23 +1,19 @@
-"""What counts as too late, per partition and across restarts."""
+"""What counts as too late, per partition."""
 
 from __future__ import annotations
-
-import uuid
 
 import numpy as np
 import pytest
 
 from features.declared import HORIZON_MS
-from features.open_wire import open_wire
 from stream.horizon import Horizon
 
-pytestmark = pytest.mark.integration
 NOW = 1_700_000_000_000
 
 
 @pytest.fixture
-def horizon(redis_url: str) -> Horizon:
-    return Horizon(open_wire(redis_url), f"t-{uuid.uuid4().hex}", "transactions")
+def horizon() -> Horizon:
+    return Horizon()
 
 
 def within(horizon: Horizon, *events: tuple[int, int]) -> list[bool]:
@@ -42,10 +38,3 @@ def test_partitions_have_horizons_of_their_own(horizon: Horizon) -> None:
 
 def test_late_event_does_not_move_the_horizon_back(horizon: Horizon) -> None:
     assert within(horizon, (0, NOW), (0, 1), (0, NOW - HORIZON_MS)) == [True, False, False]
-
-
-def test_horizon_survives_a_restart_once_saved(horizon: Horizon) -> None:
-    within(horizon, (0, NOW))
-    horizon.save()
-    horizon.forget()
-    assert within(horizon, (0, NOW - HORIZON_MS)) == [False]
