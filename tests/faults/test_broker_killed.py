@@ -1,0 +1,128 @@
+"""The broker dies and comes back, or falls silent for so long that it gives its members up.
+
+What was acknowledged is in its log, since only the process dies; what was not may be sent again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from tests.faults.checks import assert_run_was_exact, assert_run_was_serial
+from tests.faults.conftest import NewStage
+from tests.faults.fault_worker import IMPATIENT
+from tests.faults.own_kafka import OwnKafka
+from tests.faults.scale import scaled
+from tests.stream.test_worker import events
+
+EVENTS = scaled(6_000)
+#: So that the broker meets workers in the middle of their work.
+BATCH_MAX = 64
+ROUNDS = scaled(1)
+SILENCE_S = 2 * IMPATIENT["broker_session_timeout"]
+#: How long the broker stays away, beside the time that it takes to start.
+AWAY_S = 1.0
+
+
+@pytest.fixture
+def broker(own_kafka: OwnKafka) -> Iterator[OwnKafka]:
+    """The workers' broker; it is running again when the scenario is over, however that ended."""
+    yield own_kafka
+    own_kafka.thaw()
+    if own_kafka.process.poll() is not None:
+        own_kafka.start()
+
+
+def test_a_broker_killed_under_a_working_worker_costs_no_event_and_no_restart(
+    new_stage: NewStage, broker: OwnKafka
+) -> None:
+    stage = new_stage()
+    batch = events(EVENTS, seed=41)
+    stage.publish(batch)
+    watch = stage.watch_commits()
+    worker = stage.start(batch_max=BATCH_MAX)
+    for turn in range(ROUNDS):
+        stage.await_scored((turn + 1) * EVENTS // (ROUNDS + 3))
+        broker.kill()
+        time.sleep(AWAY_S)
+        broker.start()
+        assert stage.scored() < EVENTS, "the worker was too fast for the broker to die under it"
+    stage.await_drained()
+    outcomes = stage.outcomes()
+    assert_run_was_exact(stage.settings, stage.oracle(batch), outcomes)
+    watch.assert_commits_followed_outcomes(outcomes)
+    assert worker.lives
+    assert "holding the line" in worker.said()
+    assert worker.said().count("holding the line") <= 2 * ROUNDS, worker.said()
+
+
+def test_a_broker_killed_under_two_workers_while_events_keep_coming(
+    new_stage: NewStage, broker: OwnKafka
+) -> None:
+    stage = new_stage()
+    batch = events(EVENTS, seed=42)
+    watch = stage.watch_commits()
+    for number in range(2):
+        stage.start(f"worker-{number}", batch_max=BATCH_MAX)
+    for worker in stage.workers:
+        worker.await_text("worker ready")
+    parts = np.array_split(np.arange(EVENTS), ROUNDS + 1)
+    for part in parts[:-1]:
+        for some in np.array_split(part, 10):
+            stage.publish(batch.take(some))
+            time.sleep(0.1)
+        broker.kill()
+        time.sleep(AWAY_S)
+        broker.start()
+    stage.publish(batch.take(parts[-1]))
+    stage.await_drained()
+    outcomes = stage.outcomes()
+    assert_run_was_serial(stage.settings, stage.oracle(batch), outcomes)
+    watch.assert_commits_followed_outcomes(outcomes)
+    assert all(worker.lives for worker in stage.workers)
+
+
+def test_a_broker_silent_for_longer_than_the_session_costs_nothing(
+    new_stage: NewStage, broker: OwnKafka
+) -> None:
+    stage = new_stage()
+    batch = events(EVENTS, seed=43)
+    stage.publish(batch)
+    watch = stage.watch_commits()
+    worker = stage.start(batch_max=BATCH_MAX)
+    for turn in range(ROUNDS):
+        stage.await_scored((turn + 1) * EVENTS // (ROUNDS + 3))
+        broker.freeze()
+        time.sleep(SILENCE_S)
+        broker.thaw()
+        assert stage.scored() < EVENTS, "the worker was too fast for the silence to meet it at work"
+    stage.await_drained()
+    outcomes = stage.outcomes()
+    assert_run_was_exact(stage.settings, stage.oracle(batch), outcomes)
+    watch.assert_commits_followed_outcomes(outcomes)
+    assert worker.lives
+
+
+def test_a_silent_broker_that_gives_both_workers_up_takes_both_back(
+    new_stage: NewStage, broker: OwnKafka
+) -> None:
+    stage = new_stage()
+    batch = events(EVENTS, seed=44)
+    half = EVENTS // 2
+    stage.publish(batch.take(range(half)))
+    watch = stage.watch_commits()
+    for number in range(2):
+        stage.start(f"worker-{number}", batch_max=BATCH_MAX)
+    stage.await_scored(EVENTS // 6)
+    broker.freeze()
+    time.sleep(SILENCE_S)
+    broker.thaw()
+    stage.publish(batch.take(range(half, EVENTS)))
+    stage.await_drained()
+    outcomes = stage.outcomes()
+    assert_run_was_serial(stage.settings, stage.oracle(batch), outcomes)
+    watch.assert_commits_followed_outcomes(outcomes)
+    assert all(worker.lives for worker in stage.workers)
