@@ -11,7 +11,11 @@ import sys
 
 import typer
 
+from bench.ceiling import ceiling
+from bench.memory import memory
 from bench.offline import offline
+from bench.profile import profile
+from bench.scale import scale
 from bench.state import state
 from bench.velocity import velocity
 from bench.worker import worker
@@ -20,14 +24,18 @@ app = typer.Typer(help=__doc__, rich_markup_mode=None, pretty_exceptions_enable=
 app.command()(offline)
 app.command()(state)
 app.command()(worker)
+app.command()(ceiling)
+app.command()(profile)
+app.command()(scale)
+app.command()(memory)
 app.command()(velocity)
 
 
 @app.callback(invoke_without_command=True)
 def every(context: typer.Context) -> None:
-    """Every benchmark that needs no file: offline, state, worker."""
+    """Every benchmark that needs no file, but for the long one, one after another."""
     if context.invoked_subcommand is None:
-        for name in ("offline", "state", "worker"):
+        for name in ("offline", "state", "ceiling", "worker", "profile", "scale"):
             subprocess.run([sys.executable, "-m", "bench", name], check=True)
 
 
