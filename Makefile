@@ -2,13 +2,15 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
+# How much larger the runs of `make soak` are than those of `make test`.
+SOAK ?= 5
 # When `make` was called: the demo counts the making of the environment too.
 DEMO_STARTED := $(shell date +%s)
 BIN := $(VENV)/bin
 # Lock files are complete; --no-deps keeps pip from adding what the lock leaves out on purpose.
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-compile
 
-.PHONY: help demo test bench lint format locks docs clean
+.PHONY: help demo test soak bench lint format locks docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -33,7 +35,10 @@ demo: $(VENV)/.installed ## from nothing to alerts: Kafka, Redis, a model, a wor
 	@DEMO_STARTED=$(DEMO_STARTED) $(BIN)/fraudstream demo
 
 test: $(VENV)/.installed-dev ## the whole test suite, with the servers it needs
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+
+soak: $(VENV)/.installed-dev ## the fault tests with more events, kills and rounds: SOAK=5 times as many
+	@FRAUDSTREAM_FAULT_SCALE=$(SOAK) $(BIN)/python -m pytest tests/faults --timeout 7200
 
 bench: $(VENV)/.installed-dev ## the benchmarks; each writes bench/results/NAME.json and .md
 	@$(BIN)/python -m bench
@@ -56,6 +61,8 @@ locks: $(VENV)/.installed-dev ## resolve the lock files anew
 		--no-emit-index-url --extra train --extra stack pyproject.toml build-requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --extra train --extra stack --extra dev pyproject.toml build-requirements.in -o requirements-dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url pyproject.toml bench/requirements-quix.in -o bench/requirements-quix.txt
 
 clean: ## stop the local stack and delete its data and the environment
 	@test ! -x $(BIN)/fraudstream || $(BIN)/fraudstream stack down --wipe
