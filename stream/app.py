@@ -37,6 +37,8 @@ _log = logging.getLogger(__name__)
 
 #: When a process that was told to stop ends; ten seconds is what supervisors give it.
 STOP_S = 9.0
+#: How often the offsets of finished batches are committed.
+COMMIT_INTERVAL_S = 0.5
 
 
 class PassThrough(codecs.Codec):  # type: ignore[misc]
@@ -135,7 +137,7 @@ def create_app(settings: Settings, metrics: WorkerMetrics) -> WorkerApp:
         broker=[f"batch://{server.strip()}" for server in settings.kafka.split(",")],
         broker_credentials=_credentials(settings),
         broker_client_id="fraudstream-worker",
-        broker_commit_interval=0.5,
+        broker_commit_interval=COMMIT_INTERVAL_S,
         broker_session_timeout=10.0,
         broker_heartbeat_interval=2.0,
         broker_rebalance_timeout=30.0,

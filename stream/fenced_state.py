@@ -149,10 +149,10 @@ class FencedState:
             Abandoned: the worker is to stop, or has lost its partitions.
         """
         while True:
-            flight = self._flights[0]
             step = self._patience.call(self._finish)
             if step is not None:
-                return step, flight.within
+                # Only now: a flight that ended in a call which is repeated would end twice.
+                return step, self._flights.popleft().within
 
     # -- the steps of the promise ----------------------------------------------------------------
 
@@ -247,9 +247,8 @@ class FencedState:
         }
         before = {one: self._expected[one].offset for one in reached}
         self._unsettled = fence.write(reached, before)
-        self._expected.update(reached)
-        self._flights.popleft()
         self._wire.flush()  # marks that do not arrive look like something lost
+        self._expected.update(reached)
         return step
 
     def _holds(self, reading: Reading, expected: Mapping[int, Mark]) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from confluent_kafka import Message
 
 
-@dataclass(frozen=True, slots=True)
-class PlainRecord:
+class PlainRecord(NamedTuple):
     """What a worker looks at of a record, under ``aiokafka``'s names."""
 
     topic: str

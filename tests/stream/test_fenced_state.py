@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, given, note
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from core.kafka_admin import delete_topics, ensure_topics
 from core.names import Topics
@@ -24,6 +26,8 @@ from features.known import country_codes
 from features.offline import offline_quantities
 from features.online import StateStep, VelocityState, delete_namespace
 from features.open_wire import open_wire
+from features.redis_link import RedisLink
+from features.redis_wire import RedisWire
 from features.wire import Wire
 from stream.fenced_state import FencedState
 from stream.input_log import InputLog
@@ -230,6 +234,52 @@ def test_quantities_are_those_of_offline_whatever_redis_loses_and_when(
                 )
             start += len(merged)
         assert start == len(topic.batch)
+
+
+class BrokenAt:
+    """Breaks the connection at its ``at``-th use, before what was asked of it is done, or after."""
+
+    def __init__(self, link: RedisLink, at: int, after: bool) -> None:
+        self.uses = 0
+        self._at, self._after = at, after
+        for name in ("send", "flush", "receive"):
+            setattr(link, name, partial(self._use, getattr(link, name)))
+
+    def _use(self, call: Callable[..., Any], *args: Any) -> Any:
+        self.uses += 1
+        hit = self.uses == self._at
+        if hit and not self._after:
+            raise RedisConnectionError("broken before")
+        result = call(*args)
+        if hit:
+            raise RedisConnectionError("broken after")
+        return result
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_connection_that_breaks_at_any_moment_gives_each_batch_its_own_quantities(
+    after: bool, topic: Topic
+) -> None:
+    expected = offline_quantities(topic.batch, country_codes(topic.batch, COUNTRIES))
+    with world_of(topic) as world:
+        batches = list(world.log.read(topic.ranges, 250))
+    at = uses = 1
+    while at <= uses:
+        with world_of(topic) as world:
+            assert isinstance(world.wire, RedisWire)
+            broken = BrokenAt(world.wire._link, at, after)
+            steps = []
+            world.begin(batches[0])
+            for following in [*batches[1:], None]:
+                if following is not None:
+                    world.begin(following)
+                steps.append(world.state.finish()[0])
+            for entity in expected:
+                found = np.concatenate([step.quantities[entity] for step in steps])
+                np.testing.assert_array_equal(found, expected[entity], f"{entity}, use {at}")
+            uses = broken.uses
+        at += 1
+    assert uses > 4 * len(batches)
 
 
 def drained(world: World, size: int = 100) -> list[Merged[int]]:
