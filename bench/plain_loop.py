@@ -47,10 +47,11 @@ class Loop:
         self._unconfirmed = False
 
     def turn(self) -> None:
-        """Take what has come; begin a batch that is due; complete the one before, or wait."""
+        """Take what has come; begin what is due; complete the batch that was begun first."""
         self._consume()
-        if self._is_due():
+        while self._is_due():
             self._begin()
+            self._consume()
         if self._pipeline.begun:
             self._store(self._pipeline.complete())
             self._unconfirmed = True
