@@ -3,7 +3,8 @@
 Each stage of a batch's way is run alone over all batches, with what it needs from the stage before
 at hand; then the plain loop drains the same events. Stages in Python share one interpreter, so they
 cannot overlap one another, only the waiting of Redis and Kafka: the loop can at best be as fast as
-its Python stages together. Writes ``bench/results/ceiling.json`` and ``.md``.
+its Python stages together, nor faster than the machine has processors for the loop, Redis and the
+broker. Writes ``bench/results/ceiling.json`` and ``.md``.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import psutil
 import typer
 from confluent_kafka import Consumer
 
 from bench.contenders import commands
 from bench.local_bench import local_bench
 from bench.results_file import keep, say, surroundings
-from bench.runs import Bench, new_producer
+from bench.runs import Bench, Drain, new_producer
 from core.names import Topics
 from core.settings import Settings
 from features.batch import EventBatch
@@ -73,17 +75,19 @@ def ceiling(
         ) as bench,
     ):
         alone: list[Clock] = []
-        drained: list[float] = []
+        drained: list[Drain] = []
         bench.drain(_LOOP)  # warms the servers up
         for _ in range(rounds):
             alone.append(_stages_alone(bench))
-            drained.append(1e6 / bench.drain(_LOOP).scores.events_per_second())
-            say(f"plain loop: {drained[-1]:.1f} µs per event")
+            drained.append(bench.drain(_LOOP))
+            say(f"plain loop: {_us_per_event(drained[-1]):.1f} µs per event")
         size = len(bench.batch)
         result: dict[str, Any] = {
-            "alone_wall_us": _medians([one.wall for one in alone], size),
-            "alone_thread_us": _medians([one.thread for one in alone], size),
-            "loop_us": statistics.median(drained),
+            "alone_wall_us": _medians([one.wall for one in alone], 1e6 / size),
+            "alone_thread_us": _medians([one.thread for one in alone], 1e6 / size),
+            "loop_us": statistics.median(map(_us_per_event, drained)),
+            "loop_cpu_us": _medians([one.cpu_us_per_event for one in drained]),
+            "cores": psutil.cpu_count(),
             "events": size,
             "partitions": partitions,
             "profile": profile,
@@ -188,14 +192,20 @@ def _publish(parts: Parts, scored: list[Scored], chunks: list[list[PlainRecord]]
     parts.publisher.confirm()
 
 
-def _medians(found: list[dict[str, float]], size: int) -> dict[str, float]:
-    return {key: statistics.median(one[key] for one in found) / size * 1e6 for key in found[0]}
+def _us_per_event(drain: Drain) -> float:
+    return 1e6 / drain.scores.events_per_second()
+
+
+def _medians(found: list[dict[str, float]], times: float = 1.0) -> dict[str, float]:
+    return {key: statistics.median(one[key] for one in found) * times for key in found[0]}
 
 
 def _markdown(result: dict[str, Any], source: str) -> str:
     wall, thread, loop = result["alone_wall_us"], result["alone_thread_us"], result["loop_us"]
     slowest = max(wall, key=lambda stage: wall[stage])
     together = sum(thread.values())
+    busy, cores = result["loop_cpu_us"], result["cores"]
+    shares = ", ".join(f"{process} {us:.1f}" for process, us in busy.items())
     return "\n".join(
         [
             f"# Ceiling: {source}, {result['events']:,} events, {result['partitions']} partitions",
@@ -211,7 +221,8 @@ def _markdown(result: dict[str, Any], source: str) -> str:
             "",
             f"The plain loop reaches {together / loop:.2f} of what its Python stages, one after "
             f"another, would allow, and {wall[slowest] / loop:.2f} of its slowest stage "
-            f"({slowest}) alone.",
+            f"({slowest}) alone. Its processor time, µs per event: {shares}; on {cores} cores that "
+            f"allows {sum(busy.values()) / cores:.1f} at best.",
             "",
         ]
     )
