@@ -76,7 +76,7 @@ def ceiling(
     ):
         alone: list[Clock] = []
         drained: list[Drain] = []
-        bench.drain(_LOOP)  # warms the servers up
+        bench.warm_up(_LOOP)
         for _ in range(rounds):
             alone.append(_stages_alone(bench))
             drained.append(bench.drain(_LOOP))

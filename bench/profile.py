@@ -38,8 +38,7 @@ def profile(
             Path(temporary), csv, profile, events, partitions, models, commands(_NAMES)
         ) as bench,
     ):
-        say("warming up the servers …")
-        bench.drain("plain_loop")
+        bench.warm_up("plain_loop")
         found = {name: _one(bench, name, Path(temporary)) for name in _NAMES}
         bench.drain(
             _NAMES[0], lambda pid: sampled(pid, ROOT / "docs/flame-graph.svg", "flamegraph")

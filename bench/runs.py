@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from bench.contenders import CONTENDERS
 from bench.live_scores import live_scores
 from bench.processor_time import tree_seconds
+from bench.results_file import say
 from bench.score_reader import ScoreReader, Scores
 from bench.worker_stages import stage_seconds
 from core.kafka_admin import CLIENT_LOG, KafkaAdmin, ensure_topics
@@ -37,6 +38,9 @@ _DRAIN_S = 180.0
 _GRACE_S = 10.0
 #: Events by which a contender shows that it has joined its group and scores.
 _WARM_UP = 200
+#: Drains until a young Java machine has compiled what a broker does: before that it takes several
+#: times as much of the processors, and the first contender would pay for it.
+_WARM_UP_DRAINS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,12 @@ class Bench:
     servers: Mapping[str, psutil.Process]
     logs: Path
     commands: Mapping[str, list[str]]
+
+    def warm_up(self, name: str) -> None:
+        """Let ``name`` work until the servers are as fast as they get."""
+        say("warming up the servers …")
+        for _ in range(_WARM_UP_DRAINS):
+            self.drain(name)
 
     def drain(
         self, name: str, watch: Callable[[int], AbstractContextManager[Any]] = nullcontext

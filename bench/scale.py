@@ -52,6 +52,7 @@ def scale(
             Path(folder), csv, "ecommerce", events, partitions, models, commands(["fraudstream"])
         ) as bench,
     ):
+        bench.warm_up("fraudstream")
         speeds: dict[int, list[float]] = {count: [] for count in counts}
         for number in range(rounds):
             for count, found in speeds.items():

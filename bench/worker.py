@@ -57,8 +57,7 @@ def worker(
 def _measure(bench: Bench, rounds: int, rates: list[int], samples: int) -> dict[str, Any]:
     expected = offline_scores(bench.settings, bench.batch)
     drains: dict[str, list[Drain]] = {name: [] for name in bench.commands}
-    say("warming up the servers …")
-    bench.drain(next(iter(drains)))  # a young Java machine would cost the first contender dearly
+    bench.warm_up(next(iter(drains)))
     for number in range(rounds):
         for name, done in drains.items():
             done.append(bench.drain(name))
