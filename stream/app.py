@@ -28,7 +28,7 @@ from core.settings import Settings
 from stream.merge import Rows
 from stream.metrics import WorkerMetrics
 from stream.pipeline import Pipeline
-from stream.records import to_rows
+from stream.records import rows_by_partition
 from stream.transport import register
 from stream.watchdog import Watchdog
 from stream.work_thread import WorkThread
@@ -81,10 +81,10 @@ class WorkerApp(faust.App):  # type: ignore[misc]
         logging.shutdown()
         os._exit(1 if self.crashed else 0)
 
-    def decode_records(self, records: Sequence[Any]) -> Rows:
-        """Rows of one partition for the merger."""
+    def decode_records(self, records: Mapping[TP, Sequence[Any]]) -> dict[TP, Rows]:
+        """Rows of each partition for the merger."""
         started = time.perf_counter()
-        rows = to_rows(self.profile, records, self.max_future_ms)
+        rows = rows_by_partition(self.profile, records, self.max_future_ms)
         self.metrics.stage.labels("decode").observe(time.perf_counter() - started)
         return rows
 

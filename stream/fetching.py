@@ -20,6 +20,11 @@ from stream.odd_headers import broken_at, read_plainly
 FETCH_WAIT_MS = 25
 #: Records taken out of aiokafka's buffer at once.
 MAX_POLL_RECORDS = 8_192
+#: Fewer records than that may be what came in long ago: aiokafka asks for more only when all it has
+#: is taken, so the answer to the last request may have lain there since.
+_FEW = 64
+#: How long the answer to the next request is waited for in that case.
+_FRESH_S = 0.002
 _KEEP_ALIVE_S = 1.0
 #: How long a commit may take before it is given up, to be made anew with the offsets of then: less
 #: than whoever asked for it waits, so that there are never two.
@@ -106,19 +111,15 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             raise ConsumerStoppedError
         consumer._coordinator.check_errors()  # Faust never asks
         before = self._positions(consumer, partitions)
-        with consumer._subscription.fetch_context():
-            try:
-                records = await consumer._fetcher.fetched_records(
-                    partitions, timeout=timeout, max_records=MAX_POLL_RECORDS
-                )
-            except UnicodeDecodeError:
-                records = await self._read_odd_headers(consumer, before)
-        if epoch != self.epoch or not self.consumer.flow_active:
-            # The wait went through a rebalance: these may be the first records of the next
-            # assignment, and the position is already behind them. Put them back.
-            for tp, fetched in records.items():
-                if consumer._subscription.is_assigned(tp):
-                    consumer.seek(tp, fetched[0].offset)
+        lain = bool(consumer._fetcher._records)
+        records = await self._take(consumer, partitions, timeout)
+        if lain and self._is_live(epoch) and sum(map(len, records.values())) < _FEW:
+            more = await self._take(consumer, partitions, _FRESH_S)
+            for tp, fetched in more.items():
+                records.setdefault(tp, []).extend(fetched)
+        if not self._is_live(epoch):
+            if epoch == self.epoch:
+                self._put_back(consumer, records)
             return None
         after = self._positions(consumer, consumer.assignment())
         end = {}
@@ -133,6 +134,36 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             at_end={tp for tp, offset in end.items() if after[tp] >= offset},
             end=end,
         )
+
+    def _is_live(self, epoch: int) -> bool:
+        return bool(epoch == self.epoch and self.consumer.flow_active)
+
+    async def _take(
+        self, consumer: AIOKafkaConsumer, partitions: set[TP], timeout: float
+    ) -> dict[TopicPartition, list[Any]]:
+        """Records from the present positions on; none where a rebalance came in between."""
+        epoch = self.epoch
+        before = self._positions(consumer, partitions)
+        records: dict[TopicPartition, list[Any]]
+        with consumer._subscription.fetch_context():
+            try:
+                records = await consumer._fetcher.fetched_records(
+                    partitions, timeout=timeout, max_records=MAX_POLL_RECORDS
+                )
+            except UnicodeDecodeError:
+                records = await self._read_odd_headers(consumer, before)
+        if self._is_live(epoch):
+            return records
+        # The wait went through a rebalance: these may be the first records of the next assignment,
+        # and the position is already behind them.
+        self._put_back(consumer, records)
+        return {}
+
+    @staticmethod
+    def _put_back(consumer: AIOKafkaConsumer, records: Mapping[Any, list[Any]]) -> None:
+        for tp, fetched in records.items():
+            if consumer._subscription.is_assigned(tp):
+                consumer.seek(tp, fetched[0].offset)
 
     async def _read_odd_headers(
         self, consumer: AIOKafkaConsumer, before: Mapping[TP, int]

@@ -23,7 +23,7 @@ _PRODUCER_CONFIG: dict[str, Any] = {
     "acks": "all",
     "partitioner": "murmur2_random",
     "compression.type": "lz4",
-    "linger.ms": 2,
+    "linger.ms": 0.5,
     "queue.buffering.max.messages": 500_000,
     "queue.buffering.max.kbytes": 262_144,
     # Never give a message up while the process lives: an outage holds the line.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from core.errors import RejectedEvent
 from features.validation import decode
 from features.validation_one import Accepted
 from stream.merge import Rows
+
+P = TypeVar("P", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +40,15 @@ def to_rows(profile: str, records: Sequence[Any], max_future_ms: int) -> Rows:
     ]
     offset = np.fromiter((record.offset for record in records), np.int64, len(records))
     return Rows(items, offset, decoded.time_ms, decoded.order_id)
+
+
+def rows_by_partition(
+    profile: str, records: Mapping[P, Sequence[Any]], max_future_ms: int
+) -> dict[P, Rows]:
+    """``to_rows`` of several partitions in one go: at low rates a call costs more than a record."""
+    together = [record for found in records.values() for record in found]
+    rest = to_rows(profile, together, max_future_ms)
+    rows = {}
+    for partition, found in records.items():
+        rows[partition], rest = rest.split(len(found))
+    return rows

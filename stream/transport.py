@@ -37,9 +37,11 @@ from stream.positions import Batch, Positions
 MAX_OUTSTANDING = 4
 #: Rows buffered per partition before no more are asked for.
 MAX_BUFFERED = 16_384
-#: How long rows may wait in the consumer's buffer while a batch waits for its turn anyway: each
-#: fetch takes the interpreter away from the batch in work.
-_NO_HURRY_S = 0.004
+#: How long rows may wait in the consumer's buffer while a batch is worked on or waits for its turn,
+#: if none is finished before: each fetch takes the interpreter away from the batch in work, and at
+#: low rates the next batch is the better for it: fetched when there is time for it, it has all that
+#: came in until then.
+_NO_HURRY_S = 0.012
 #: How long a revocation or a stop waits for the batch in work.
 DRAIN_S = 8.0
 COMMIT_TIMEOUT_S = 5.0
@@ -125,11 +127,15 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         fetched: Fetched | None = await self._thread.fetch(wanted, timeout)
         if fetched is None or epoch != self._live_epoch or not self.flow_active:
             return  # positions go back to the committed offsets before the flow resumes
-        for tp, records in fetched.records.items():
-            if self._is_discontinuous(tp, fetched.before.get(tp, records[0].offset)):
-                continue
-            self._merger.add(tp, self.app.decode_records(records))
-            self._expected[tp] = fetched.after[tp]
+        usable = {
+            tp: records
+            for tp, records in fetched.records.items()
+            if not self._is_discontinuous(tp, fetched.before.get(tp, records[0].offset))
+        }
+        if usable:
+            for tp, rows in self.app.decode_records(usable).items():
+                self._merger.add(tp, rows)
+                self._expected[tp] = fetched.after[tp]
         for tp in fetched.end:
             self._merger.set_idle(tp, tp in fetched.at_end)
         self.app.note_end_offsets(fetched.end, self._expected)

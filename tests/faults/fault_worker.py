@@ -113,8 +113,8 @@ class Nursery:
         )  # fmt: skip
         self._changed = threading.Condition()
         self._asking = threading.Lock()
-        self._started: list[int] = []
-        self.codes: dict[int, int] = {}  #: pid → exit code of those that ended
+        self._started: list[_Child] = []
+        self._running: dict[int, _Child] = {}  # the system gives a number again once it is free
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
@@ -127,14 +127,7 @@ class Nursery:
             self._process.stdin.flush()
             with self._changed:
                 assert self._changed.wait_for(lambda: self._started, _START_S)
-                return _Child(self._started.pop(), self)
-
-    def wait(self, pid: int, timeout: float | None) -> int:
-        """The exit code of a child, once it has one."""
-        with self._changed:
-            if not self._changed.wait_for(lambda: pid in self.codes, timeout):
-                raise TimeoutError(f"process {pid} has not ended in {timeout} s")
-            return self.codes[pid]
+                return self._started.pop()
 
     def close(self) -> None:
         assert self._process.stdin is not None
@@ -148,22 +141,29 @@ class Nursery:
             told = json.loads(line)
             with self._changed:
                 if "code" in told:
-                    self.codes[told["pid"]] = told["code"]
+                    self._running.pop(told["pid"]).code = told["code"]
                 else:
-                    self._started.append(told["pid"])
+                    child = self._running[told["pid"]] = _Child(told["pid"], self._changed)
+                    self._started.append(child)
                 self._changed.notify_all()
 
 
 class _Child:
-    def __init__(self, pid: int, nursery: Nursery) -> None:
+    def __init__(self, pid: int, changed: threading.Condition) -> None:
         self.pid = pid
-        self._nursery = nursery
+        self.code: int | None = None
+        self._changed = changed
 
     def poll(self) -> int | None:
-        return self._nursery.codes.get(self.pid)
+        return self.code
 
     def wait(self, timeout: float | None = None) -> int:
-        return self._nursery.wait(self.pid, timeout)
+        """Its exit code, once it has one."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self.code is not None, timeout):
+                raise TimeoutError(f"process {self.pid} has not ended in {timeout} s")
+        assert self.code is not None
+        return self.code
 
 
 def start_worker(
