@@ -36,11 +36,14 @@ _READY_S = 120.0
 _DRAIN_S = 180.0
 #: How long after the last event of a paced run its scores are waited for.
 _GRACE_S = 10.0
-#: Events by which a contender shows that it has joined its group and scores.
-_WARM_UP = 200
-#: Drains until a young Java machine has compiled what a broker does: before that it takes several
-#: times as much of the processors, and the first contender would pay for it.
+#: Seconds at its rate after which a contender has joined its group, scores, and has met everything
+#: that is slow the first time.
+_WARM_UP_S = 3
+#: Drains, and events at a rate, until a young Java machine has compiled what a broker does: before
+#: that it takes several times as much of the processors, and the first contender would pay for it.
 _WARM_UP_DRAINS = 3
+_WARM_UP_PACE = 1_000
+_WARM_UP_PACED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ class Bench:
         say("warming up the servers …")
         for _ in range(_WARM_UP_DRAINS):
             self.drain(name)
+        self.pace(name, _WARM_UP_PACE, _WARM_UP_PACED)
 
     def drain(
         self, name: str, watch: Callable[[int], AbstractContextManager[Any]] = nullcontext
@@ -134,8 +138,9 @@ class Bench:
 
     def pace(self, name: str, rate: int, samples: int) -> Paced:
         """``name`` at ``rate`` events/s, from when it scores."""
-        first = self.batch.take(np.arange(_WARM_UP))
-        rest = self.batch.take(np.arange(_WARM_UP, min(samples + _WARM_UP, len(self.batch))))
+        begin = rate * _WARM_UP_S
+        first = self.batch.take(np.arange(begin))
+        rest = self.batch.take(np.arange(begin, min(samples + begin, len(self.batch))))
         with (
             self.namespace() as settings,
             live_scores(settings, self.partitions) as reader,
