@@ -138,7 +138,7 @@ class Bench:
 
     def pace(self, name: str, rate: int, samples: int) -> Paced:
         """``name`` at ``rate`` events/s, from when it scores."""
-        begin = rate * _WARM_UP_S
+        begin = min(rate * _WARM_UP_S, len(self.batch) // 2)
         first = self.batch.take(np.arange(begin))
         rest = self.batch.take(np.arange(begin, min(samples + begin, len(self.batch))))
         with (
