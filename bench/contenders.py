@@ -34,8 +34,10 @@ class Contender:
         return [self.python(), "-m", self.module]
 
 
+#: The contender that the others are there for.
+OURS = "fraudstream"
 CONTENDERS = {
-    "fraudstream": Contender("stream", "the worker", metrics=True),
+    OURS: Contender("stream", "the worker", metrics=True),
     "plain_loop": Contender(
         "bench.plain_loop", "confluent-kafka and nothing else; partitions not merged"
     ),

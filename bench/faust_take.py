@@ -24,15 +24,13 @@ from core.names import Topics, worker_group
 from core.settings import Settings, load_settings
 from stream.pipeline import Pipeline
 from stream.records import to_rows
-from stream.worker import build_pipeline
+from stream.worker import SWITCH_INTERVAL_S, build_pipeline
 
 #: How long ``take`` waits for a batch to fill. Of 5, 10, 20 and 50 ms the one with most events a
 #: second, and no slower at low rates than 5 ms.
 _WITHIN_S = 0.01
 #: Events that Faust keeps for the agent: several batches, so that it never waits for the consumer.
 _BUFFERED = 8192
-#: As the worker does: see ``stream.worker``.
-_SWITCH_INTERVAL_S = 0.0005
 
 _log = logging.getLogger(__name__)
 
@@ -90,7 +88,7 @@ def _record(message: Any) -> PeerRecord:
 
 def main() -> None:
     """Score until SIGTERM."""
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     settings = load_settings()
     set_up_logging(settings)
     pipeline = build_pipeline(settings, lambda: True).pipeline

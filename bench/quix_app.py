@@ -7,7 +7,9 @@ at-least-once processing.
 
 from __future__ import annotations
 
-from pathlib import Path
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from quixstreams import Application
 from quixstreams.kafka import ConnectionConfig
@@ -15,6 +17,7 @@ from quixstreams.models import Topic
 
 from core.names import Topics, worker_group
 from core.settings import Settings
+from stream.publish import PRODUCER_CONFIG
 
 #: Time between checkpoints. Each stops everything for some milliseconds; a batch that no further
 #: event closes waits for the next one.
@@ -23,13 +26,17 @@ _COMMIT_S = 0.25
 _POLL_S = 0.005
 
 
-def quix_app(settings: Settings, state: Path | None = None) -> Application:
+@contextmanager
+def quix_app(settings: Settings) -> Iterator[Application]:
     """An application for the settings' profile and namespace.
 
-    Args:
-        settings: as of the worker.
-        state: folder of its RocksDB, where it has one.
+    Its state folder, which Quix makes even where nothing is kept in it, is gone afterwards.
     """
+    with tempfile.TemporaryDirectory() as state:
+        yield _application(settings, state)
+
+
+def _application(settings: Settings, state: str) -> Application:
     return Application(
         broker_address=ConnectionConfig.from_librdkafka_dict(
             settings.confluent_config(), ignore_extras=True
@@ -40,8 +47,10 @@ def quix_app(settings: Settings, state: Path | None = None) -> Application:
         consumer_poll_timeout=_POLL_S,
         state_dir=state,
         loglevel="WARNING",
-        # Those of the worker's publisher, for what goes between stages.
-        producer_extra_config={"linger.ms": 2, "compression.type": "lz4"},
+        # As the worker's publisher, for what goes between stages.
+        producer_extra_config={
+            name: PRODUCER_CONFIG[name] for name in ("linger.ms", "compression.type")
+        },
     )
 
 

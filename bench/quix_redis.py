@@ -44,12 +44,12 @@ def main() -> None:
     wire = open_wire(settings.redis.get_secret_value())
     wire.check_policy()
     lookup = Lookup(RedisLogs(wire, settings.namespace, settings.profile), last)
-    app = quix_app(settings)
-    frame = app.dataframe(input_topic(app, settings)).apply(first.open, metadata=True)
-    frame = frame.filter(is_there).apply(lookup.look_up).filter(is_there)
-    frame.sink(ScoringSink(last, settings.batch_max))
-    sys.stderr.write("worker ready\n")
-    app.run()
+    with quix_app(settings) as app:
+        frame = app.dataframe(input_topic(app, settings)).apply(first.open, metadata=True)
+        frame = frame.filter(is_there).apply(lookup.look_up).filter(is_there)
+        frame.sink(ScoringSink(last, settings.batch_max))
+        sys.stderr.write("worker ready\n")
+        app.run()
 
 
 if __name__ == "__main__":

@@ -71,10 +71,10 @@ def main() -> None:
     """Score until SIGTERM."""
     settings = load_settings()
     set_up_logging(settings)
-    app = quix_app(settings)
     pipeline = build_pipeline(settings, lambda: True).pipeline
-    app.dataframe(input_topic(app, settings)).sink(BatchSink(pipeline, settings))
-    app.run()
+    with quix_app(settings) as app:
+        app.dataframe(input_topic(app, settings)).sink(BatchSink(pipeline, settings))
+        app.run()
 
 
 if __name__ == "__main__":

@@ -13,8 +13,6 @@ Run as ``python -m bench.quix_rocksdb`` in the environment of ``bench.quix_envir
 from __future__ import annotations
 
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -121,8 +119,7 @@ def main() -> None:
     settings = load_settings()
     set_up_logging(settings)
     first, last = both_ends(settings)
-    with tempfile.TemporaryDirectory() as folder:
-        app = quix_app(settings, state=Path(folder))
+    with quix_app(settings) as app:
         add_stages(app, settings, first, last)
         sys.stderr.write("worker ready\n")
         app.run()

@@ -15,7 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.contenders import CONTENDERS, chosen, commands
+from bench.comparison import comparable
+from bench.contenders import CONTENDERS, OURS, chosen, commands
 from bench.expected import offline_scores, share_that_differs
 from bench.latency import falls_behind, percentiles
 from bench.local_bench import local_bench
@@ -23,7 +24,8 @@ from bench.results_file import keep, say, surroundings
 from bench.runs import Bench, Drain, Paced
 from bench.worker_report import as_markdown
 
-_OURS = "fraudstream"
+#: A rate is held for so many seconds at least: a short run is one pause of the broker, or none.
+_PACED_S = 15
 
 
 def worker(
@@ -35,7 +37,7 @@ def worker(
     rates: Annotated[
         str, typer.Option(help="Events/s for latency, comma-separated; empty: none.")
     ] = "500,1000,3000",
-    samples: Annotated[int, typer.Option(help="Events at each rate.")] = 20_000,
+    samples: Annotated[int, typer.Option(help="Events at each rate, or more.")] = 20_000,
     contenders: Annotated[
         str, typer.Option(help=f"Comma-separated, of {', '.join(CONTENDERS)}; default: all.")
     ] = "",
@@ -49,9 +51,9 @@ def worker(
         tempfile.TemporaryDirectory() as folder,
         local_bench(Path(folder), csv, profile, events, partitions, models, started_by) as bench,
     ):
-        result = _measure(bench, rounds, paces, samples)
-    source = "a generated sample" if csv is None else csv.name
-    keep(name, result, lambda before: as_markdown(result, source, before))
+        source = "a generated sample" if csv is None else csv.name
+        result = {"source": source, **_measure(bench, rounds, paces, samples)}
+    keep(name, result, lambda before: as_markdown(result, comparable(result, before)))
 
 
 def _measure(bench: Bench, rounds: int, rates: list[int], samples: int) -> dict[str, Any]:
@@ -103,9 +105,9 @@ def _measure(bench: Bench, rounds: int, rates: list[int], samples: int) -> dict[
         "profile": bench.settings.profile,
         **surroundings(),
     }
-    if _OURS in drains:
-        stages = _medians([one.stages for one in drains[_OURS]])
-        result["cpu_us_per_event"] = {**cpu[_OURS], "stages": stages}
+    if OURS in drains:
+        stages = _medians([one.stages for one in drains[OURS]])
+        result["cpu_us_per_event"] = {**cpu[OURS], "stages": stages}
     return result
 
 
@@ -116,7 +118,9 @@ def _paces(bench: Bench, rates: list[int], samples: int) -> dict[str, dict[str, 
     for rate in rates:
         runs = found.setdefault(str(rate), {})
         for name in bench.commands:
-            paced = None if name in behind else bench.pace(name, rate, samples)
+            paced = (
+                None if name in behind else bench.pace(name, rate, max(samples, rate * _PACED_S))
+            )
             if paced is not None and falls_behind(paced.latency_ms):
                 paced = None
                 behind.add(name)

@@ -6,19 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.comparison import ratios, regressions
-from bench.contenders import CONTENDERS
+from bench.contenders import CONTENDERS, OURS
 
 
-def as_markdown(result: Mapping[str, Any], source: str, before: Mapping[str, Any] | None) -> str:
-    """The tables, and what has changed since ``before``."""
+def as_markdown(result: Mapping[str, Any], before: Mapping[str, Any] | None) -> str:
+    """The tables, and what has changed since ``before``, a run on the same events."""
     lines = [
-        f"# Benchmark: {source}, {result['events']:,} events, {result['partitions']} partitions",
+        f"# Benchmark: {result['source']}, {result['events']:,} events, "
+        f"{result['partitions']} partitions",
         "",
         f"`python -m bench worker`, commit {result['commit']}, {result['machine']}, "
         f"{result['rounds']} interleaved rounds, medians.",
         "",
         *_who(result),
         *_throughput(result, before),
+        *_multiples(result),
         *_latency(result),
         *_processor_time(result),
     ]
@@ -52,6 +54,17 @@ def _throughput(result: Mapping[str, Any], before: Mapping[str, Any] | None) -> 
         for name, (was, is_now) in regressions(result, before).items():
             lines += [f"**Regression**: {name} {was:.2f} → {is_now:.2f} of plain_loop.", ""]
     return lines
+
+
+def _multiples(result: Mapping[str, Any]) -> list[str]:
+    """The worker's speed in multiples of each other contender's."""
+    speeds = result["throughput"]
+    ours = speeds.get(OURS)
+    others = [name for name in speeds if name != OURS]
+    if ours is None or not others:
+        return []
+    told = ", ".join(f"{ours / speeds[name]:.2f} of {name}" for name in others)
+    return [f"The worker's events/s: {told}.", ""]
 
 
 def _ratio(value: float | None) -> str:

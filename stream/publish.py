@@ -18,7 +18,7 @@ from core.settings import Settings
 
 _log = logging.getLogger(__name__)
 
-_PRODUCER_CONFIG: dict[str, Any] = {
+PRODUCER_CONFIG: dict[str, Any] = {
     "enable.idempotence": True,
     "acks": "all",
     "partitioner": "murmur2_random",
@@ -66,7 +66,7 @@ class Publisher:
         self._producer = Producer(
             {
                 **settings.confluent_config(),
-                **_PRODUCER_CONFIG,
+                **PRODUCER_CONFIG,
                 "error_cb": self._client_error,
                 "on_delivery": self._delivery_failed,
             },
@@ -138,9 +138,3 @@ class Publisher:
         if self._leaving_at is None:
             self._leaving_at = time.monotonic()
         return self._down or time.monotonic() - self._leaving_at > _LEAVING_S
-
-    def close(self, timeout_s: float = 5.0) -> None:
-        """Flush what is left for at most ``timeout_s`` seconds."""
-        deadline = time.monotonic() + timeout_s
-        while self._producer.flush(0.2) and time.monotonic() < deadline:
-            continue

@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 #: How long a Python thread may run while another waits. The work thread waits for Redis and Kafka
 #: several times a batch, and takes its turn again behind the two event loops: with the default of
 #: 5 ms that waiting is most of the latency at low rates.
-_SWITCH_INTERVAL_S = 0.0001
+SWITCH_INTERVAL_S = 0.0001
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def build_worker(settings: Settings) -> WorkerApp:
 
 def run_worker(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code of the process."""
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     app = build_worker(settings)
     for thread in app.watchers:
         thread.start()

@@ -23,6 +23,7 @@ RESULT: dict[str, Any] = {
     },
     "events_drained": {"fraudstream": 60000, "plain_loop": 60000},
     "events": 60000,
+    "source": "sample.csv",
     "rounds": 5,
     "partitions": 4,
     "commit": "abc",
@@ -31,17 +32,18 @@ RESULT: dict[str, Any] = {
 
 
 def test_the_tables_hold_what_was_measured() -> None:
-    text = as_markdown(RESULT, "sample.csv", None)
+    text = as_markdown(RESULT, None)
     row = "| fraudstream | 60,000 | 9,000 | 8,000 – 9,500 | 0.90 | – | 0.00% |"
     assert row in text.splitlines()
     assert "| 500 | fraudstream | 9 | 21 | 20,000 | 0.00% |" in text.splitlines()
     assert "| 500 | plain_loop | falls behind | falls behind | | |" in text.splitlines()
     assert "decode 3.0" in text
+    assert "The worker's events/s: 0.90 of plain_loop." in text
 
 
 def test_a_regression_is_told() -> None:
     before = {**RESULT, "throughput": {"fraudstream": 15000.0, "plain_loop": 10000.0}}
-    assert "**Regression**: fraudstream 1.50 → 0.90" in as_markdown(RESULT, "sample.csv", before)
+    assert "**Regression**: fraudstream 1.50 → 0.90" in as_markdown(RESULT, before)
 
 
 def test_stages_are_read_from_the_metrics_page() -> None:
