@@ -37,8 +37,9 @@ class Fetched:
 
     Attributes:
         records: partition → records in offset order.
-        before: position of each of those partitions before the fetch, where it had one.
-        after: and after it.
+        before: position of each partition asked for before its records were taken.
+        after: position of each assigned partition afterwards.
+        began: first position of each of these in this assignment.
         at_end: assigned partitions whose position has reached the high watermark.
         end: high watermark of the assigned partitions, as far as known.
     """
@@ -46,6 +47,7 @@ class Fetched:
     records: Mapping[TP, list[Any]]
     before: Mapping[TP, int]
     after: Mapping[TP, int]
+    began: Mapping[TP, int]
     at_end: set[TP]
     end: Mapping[TP, int]
 
@@ -71,6 +73,8 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._commits: set[asyncio.Future[None]] = set()
+        self._began: dict[TP, int] = {}
+        self._began_in = -1
         super().__init__(*args, **kwargs)
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
@@ -122,6 +126,14 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
                 self._put_back(consumer, records)
             return None
         after = self._positions(consumer, consumer.assignment())
+        for tp in partitions - before.keys():  # it got its position on the way
+            plain = TopicPartition(tp.topic, tp.partition)
+            if tp in after:
+                before[tp] = records[plain][0].offset if records.get(plain) else after[tp]
+        if self._began_in != epoch:
+            self._began, self._began_in = {}, epoch
+        for tp, position in before.items():
+            self._began.setdefault(tp, position)
         end = {}
         for tp in after:
             highwater = consumer.highwater(tp)
@@ -131,6 +143,7 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             records={TP(tp.topic, tp.partition): fetched for tp, fetched in records.items()},
             before=before,
             after=after,
+            began=dict(self._began),
             at_end={tp for tp, offset in end.items() if after[tp] >= offset},
             end=end,
         )
@@ -164,6 +177,27 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         for tp, fetched in records.items():
             if consumer._subscription.is_assigned(tp):
                 consumer.seek(tp, fetched[0].offset)
+
+    async def read_again(self, tp: TP, expected: int, position: int, live_epoch: int) -> int:
+        """Called from M when the consumer is at ``position`` where ``expected`` was due.
+
+        Returns:
+            The offset from which on records come now: ``expected``, or where the log begins, if
+            retention has deleted that. If it is ``position``, there is nothing to be read again,
+            as when the log has lost its end and the consumer was sent back.
+        """
+        at: int = await self.call_thread(self._read_again, tp, expected, position, live_epoch)
+        return at
+
+    async def _read_again(self, tp: TP, expected: int, position: int, live_epoch: int) -> int:
+        consumer = self._ensure_consumer()
+        plain = TopicPartition(tp.topic, tp.partition)
+        begins = await consumer.beginning_offsets([plain])
+        ends = await consumer.end_offsets([plain])
+        at: int = position if expected > ends[plain] else max(expected, begins[plain])
+        if at != position and self._is_live(live_epoch) and plain in consumer.assignment():
+            consumer.seek(plain, at)
+        return at
 
     async def _read_odd_headers(
         self, consumer: AIOKafkaConsumer, before: Mapping[TP, int]

@@ -59,6 +59,7 @@ class Rows:
 @dataclass(slots=True)
 class _Partition:
     rows: Rows | None = None  #: buffered; time and id already replaced by their running maximum
+    size: int = 0  #: bytes of these rows, supposing that all that came at once are equally large
     idle: bool = False
     last_time: int = NO_TIME
     last_id: bytes = b""
@@ -100,18 +101,23 @@ class Merger(Generic[P]):
         rows = self._partitions[partition].rows
         return 0 if rows is None else len(rows)
 
+    def buffered_bytes(self, partition: P) -> int:
+        """How large these rows are, about."""
+        return self._partitions[partition].size
+
     @property
     def waiting(self) -> int:
         """How many rows of all partitions wait for others."""
         return sum(self.buffered(name) for name in self._names)
 
-    def add(self, partition: P, rows: Rows) -> None:
-        """Buffer rows that follow those already added for the partition."""
+    def add(self, partition: P, rows: Rows, size: int = 0) -> None:
+        """Buffer rows, of ``size`` bytes, that follow those already added for the partition."""
         state = self._partitions[partition]
         state.idle = False
         time, ids = _running_maximum(rows, state.last_time, state.last_id)
         state.last_time, state.last_id = int(time[-1]), bytes(ids[-1])
         keyed = Rows(rows.items, rows.offset, time, ids)
+        state.size += size
         state.rows = keyed if state.rows is None else _joined([state.rows, keyed])
 
     def set_idle(self, partition: P, idle: bool) -> None:
@@ -165,6 +171,7 @@ class Merger(Generic[P]):
             count = len(state.rows) if frontier is None else _up_to(state.rows, frontier)
             if not count:
                 continue
+            state.size -= state.size * count // len(state.rows)
             head, rest = state.rows.split(count)
             state.rows = rest if len(rest) else None
             released.append(head)

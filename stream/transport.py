@@ -37,6 +37,8 @@ from stream.positions import Batch, Positions
 MAX_OUTSTANDING = 4
 #: Rows buffered per partition before no more are asked for.
 MAX_BUFFERED = 16_384
+#: And bytes, since an event may be a thousand times as large as another.
+MAX_BUFFERED_BYTES = 32 << 20
 #: How long rows may wait in the consumer's buffer while a batch is worked on or waits for its turn,
 #: if none is finished before: each fetch takes the interpreter away from the batch in work, and at
 #: low rates the next batch is the better for it: fetched when there is time for it, it has all that
@@ -58,7 +60,6 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self._positions: Positions[TP] = Positions()
         self._live_epoch = -1
         self._expected: dict[TP, int] = {}
-        self._sought: dict[TP, tuple[int, int]] = {}
         self._unprepared = False
         self._progress = asyncio.Event()
         super().__init__(*args, **kwargs)
@@ -115,7 +116,10 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def _fetch(self, epoch: int, timeout: float) -> None:
         wanted = {
-            tp for tp in self._get_active_partitions() if self._merger.buffered(tp) < MAX_BUFFERED
+            tp
+            for tp in self._get_active_partitions()
+            if self._merger.buffered(tp) < MAX_BUFFERED
+            and self._merger.buffered_bytes(tp) < MAX_BUFFERED_BYTES
         }
         if not wanted:
             await self.sleep(0.05)
@@ -127,33 +131,45 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         fetched: Fetched | None = await self._thread.fetch(wanted, timeout)
         if fetched is None or epoch != self._live_epoch or not self.flow_active:
             return  # positions go back to the committed offsets before the flow resumes
-        usable = {
-            tp: records
-            for tp, records in fetched.records.items()
-            if not self._is_discontinuous(tp, fetched.before.get(tp, records[0].offset))
+        broken = {
+            tp
+            for tp, position in fetched.before.items()
+            if position != self._expected.setdefault(tp, fetched.began[tp])
+            and not await self._is_continuous(tp, position, epoch)
         }
+        if epoch != self._live_epoch:
+            return
+        self._expected |= {tp: fetched.after[tp] for tp in fetched.before if tp not in broken}
+        usable = {tp: found for tp, found in fetched.records.items() if tp not in broken}
         if usable:
             for tp, rows in self.app.decode_records(usable).items():
-                self._merger.add(tp, rows)
-                self._expected[tp] = fetched.after[tp]
+                size = sum(len(record.value or b"") for record in usable[tp])
+                self._merger.add(tp, rows, size)
         for tp in fetched.end:
             self._merger.set_idle(tp, tp in fetched.at_end)
         self.app.note_end_offsets(fetched.end, self._expected)
 
-    def _is_discontinuous(self, tp: TP, position: int) -> bool:
-        """Whether records were read and lost on the way here; if so, they are read again."""
-        expected = self._expected.get(tp)
-        if expected is None or position == expected:
+    async def _is_continuous(self, tp: TP, position: int, epoch: int) -> bool:
+        """Whether a position is right though not as expected. If not, it goes back to what was."""
+        expected = self._expected[tp]
+        try:
+            at = await self._thread.read_again(tp, expected, position, epoch)
+        except KafkaError as error:  # the next fetch is behind ``expected`` too, and tries again
+            self.app.on_kafka_error()
+            self.log.warning("%s: at %s, expected %s: %r", tp, position, expected, error)
             return False
-        if self._sought.get(tp) == (expected, position):
-            # Read again, and again not there: retention has deleted them in the meantime.
-            self.log.error("%s: offsets %s to %s are no longer in the log", tp, expected, position)
+        if epoch != self._live_epoch:
             return False
-        self._sought[tp] = (expected, position)
+        self._expected[tp] = at
+        if at > expected:
+            self.log.error("%s: offsets %s to %s are no longer in the log", tp, expected, at - 1)
+        elif at < expected:
+            self.log.error("%s: the log ends before offset %s, reading on at %s", tp, expected, at)
+        if at == position:
+            return True
         self.app.on_discontinuity()
-        self.log.warning("%s: at offset %s, expected %s; reading again", tp, position, expected)
-        self._thread.seek(tp, expected)
-        return True
+        self.log.warning("%s: at offset %s, expected %s; reading again", tp, position, at)
+        return False
 
     def _message(self, batch: Batch[TP]) -> tuple[TP, ConsumerMessage]:
         tp, offset = next(iter(batch.next_offset.items()))

@@ -79,13 +79,15 @@ def assert_each_event_has_one_outcome(
     assert not wrong, f"{len(wrong)} scores differ from the oracle's: {wrong[:_SHOWN]}"
 
 
-def assert_features(oracle: Oracle, outcomes: Outcomes, expected: Expected) -> None:
-    """Every alert carries the features that are expected of its event."""
+def assert_features(oracle: Oracle, outcomes: Outcomes, expected: Expected, of: str = "") -> None:
+    """Every alert carries the features, or those whose names begin with ``of``, that are due."""
     wrong = []
     for event_id, copies in outcomes.alerts.items():
         found = agreed(event_id, copies)["features"]
         row = expected.matrix[oracle.row_of[event_id]].tolist()
         for (name, value), due in zip(found.items(), row, strict=True):
+            if not name.startswith(of):
+                continue
             if np.float32(np.nan if value is None else value) != np.float32(due) and not (
                 value is None and np.isnan(due)
             ):

@@ -69,3 +69,4 @@ class CommitWatch(threading.Thread):
                         f"outcome of {one} was stored"
                     )
                 before[partition] = offset
+        assert before, "no commit was seen"

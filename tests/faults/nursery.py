@@ -4,7 +4,8 @@ Half of the processor time of a scenario that kills twenty workers would go into
 This process does once what all of them do first, and then forks one whenever it is asked; from
 there on each is what ``python -m stream`` makes of it. ``IMPATIENT`` in its environment is a JSON
 object of Faust settings that replace those of the product (it waits ten seconds before it gives up
-a member of its group, and minutes before it gives up a request).
+a member of its group, and minutes before it gives up a request). ``POOR``, where there, holds
+the arguments of ``poor_worker.work_poorly``.
 
 Protocol, one JSON object a line. In: ``{"environment": {…}, "log": path}``. Out: ``{"pid": …}`` in
 answer, and ``{"pid": …, "code": …}`` when a worker ended.
@@ -28,6 +29,7 @@ from features.countries import load_country_table
 from features.offline import compute_features
 from stream import app
 from stream.__main__ import main as stream_main
+from tests.faults.poor_worker import work_poorly
 
 EXIT_CRASHED = 1
 
@@ -54,6 +56,7 @@ def be_a_worker(environment: dict[str, str], log: Path) -> None:
     app.WorkerApp = ImpatientApp  # type: ignore[misc]
     code = EXIT_CRASHED
     try:
+        work_poorly(**json.loads(environment.get("POOR", "{}")))
         code = stream_main()
     except BaseException:
         traceback.print_exc()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +43,12 @@ class Outcomes:
     def repeated(self) -> int:
         """How many events were scored more than once."""
         return sum(len(copies) > 1 for copies in self.scores.values())
+
+    def of(self, event_ids: Collection[str]) -> Outcomes:
+        """Those of some events; dead letters are left out."""
+        scores = {one: self.scores[one] for one in event_ids if one in self.scores}
+        alerts = {one: self.alerts[one] for one in event_ids if one in self.alerts}
+        return Outcomes(scores, alerts, [])
 
 
 def read_outcomes(settings: Settings) -> Outcomes:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from core.names import Topics
 from core.settings import Settings, load_settings
@@ -52,10 +54,20 @@ class Stage:
         self,
         name: str = "worker",
         impatient: Mapping[str, Any] | None = None,
+        poor: Mapping[str, Any] | None = None,
         **given: object,
     ) -> FaultWorker:
-        """Start a worker with the settings ``given``; see ``fault_worker.start_worker``."""
+        """Start a worker.
+
+        Args:
+            name: of its log file.
+            impatient: see ``fault_worker.start_worker``.
+            poor: how badly it works, see ``poor_worker.work_poorly``.
+            given: its settings.
+        """
         extra = {f"FRAUDSTREAM_{key.upper()}": str(value) for key, value in given.items()}
+        if poor:
+            extra["POOR"] = json.dumps(dict(poor))
         thresholds = thresholds_of(self.settings)
         log = self._folder / f"{name}.log"
         worker = start_worker(
@@ -65,7 +77,19 @@ class Stage:
         return worker
 
     def publish(self, batch: EventBatch) -> None:
-        publish(self.settings, messages(batch))
+        self.publish_messages(messages(batch))
+
+    def publish_messages(self, written: Iterable[tuple[str, bytes | None]]) -> None:
+        """Keys and values, as an outside producer would."""
+        publish(self.settings, written)
+
+    def delete_records(self, before: Mapping[int, int]) -> None:
+        """What retention does: the log of each partition begins at the given offset now."""
+        name = Topics(self.settings.namespace).transactions(self.settings.profile).name
+        begins = [TopicPartition(name, *one) for one in before.items()]
+        admin = AdminClient(self.settings.confluent_config())
+        for done in admin.delete_records(begins).values():
+            done.result(10)
 
     def watch_commits(self) -> CommitWatch:
         self._watch = CommitWatch(self.settings, PARTITIONS)

@@ -22,7 +22,10 @@ EVENTS = scaled(6_000)
 #: So that the broker meets workers in the middle of their work.
 BATCH_MAX = 64
 ROUNDS = scaled(1)
+HASTY = {**IMPATIENT, "broker_max_poll_interval": 2.0}
+#: Longer than the session and than the poll interval.
 SILENCE_S = 2 * IMPATIENT["broker_session_timeout"]
+REBALANCES = "fraudstream_rebalances_total"
 #: How long the broker stays away, beside the time that it takes to start.
 AWAY_S = 1.0
 
@@ -92,7 +95,7 @@ def test_a_broker_silent_for_longer_than_the_session_costs_nothing(
     batch = events(EVENTS, seed=43)
     stage.publish(batch)
     watch = stage.watch_commits()
-    worker = stage.start(batch_max=BATCH_MAX)
+    worker = stage.start(impatient=HASTY, batch_max=BATCH_MAX)
     for turn in range(ROUNDS):
         stage.await_scored((turn + 1) * EVENTS // (ROUNDS + 3))
         broker.freeze()
@@ -115,8 +118,9 @@ def test_a_silent_broker_that_gives_both_workers_up_takes_both_back(
     stage.publish(batch.take(range(half)))
     watch = stage.watch_commits()
     for number in range(2):
-        stage.start(f"worker-{number}", batch_max=BATCH_MAX)
+        stage.start(f"worker-{number}", HASTY, batch_max=BATCH_MAX)
     stage.await_scored(EVENTS // 6)
+    rebalances = sum(worker.metric(REBALANCES) for worker in stage.workers)
     broker.freeze()
     time.sleep(SILENCE_S)
     broker.thaw()
@@ -126,3 +130,5 @@ def test_a_silent_broker_that_gives_both_workers_up_takes_both_back(
     assert_run_was_serial(stage.settings, stage.oracle(batch), outcomes)
     watch.assert_commits_followed_outcomes(outcomes)
     assert all(worker.lives for worker in stage.workers)
+    after = sum(worker.metric(REBALANCES) for worker in stage.workers)
+    assert after > rebalances, "nobody was given up"

@@ -65,6 +65,7 @@ def test_one_of_two_that_is_told_to_stop_leaves_the_other_everything(stage: Stag
         worker.await_text("worker ready")
     stage.await_scored(EVENTS // 4)
     first.stop_gracefully()
+    assert stage.scored() < EVENTS, "the workers were too fast to be stopped at work"
     stage.await_drained()
     outcomes = stage.outcomes()
     assert_run_was_serial(stage.settings, stage.oracle(batch), outcomes)
@@ -105,7 +106,7 @@ def test_while_kafka_is_away_what_was_not_committed_is_left_to_the_next(
 
 
 def test_while_state_is_rebuilt_the_rest_is_left_to_the_next(
-    stage: Stage, own_redis: OwnRedis
+    stage: Stage, own_redis: OwnRedis, way_to_redis: Proxy
 ) -> None:
     half = EVENTS // 2
     batch = events(EVENTS, seed=95)
@@ -115,9 +116,12 @@ def test_while_state_is_rebuilt_the_rest_is_left_to_the_next(
     stage.workers[0].stop_gracefully()
     own_redis.flush()
     stage.publish(batch.take(range(half, EVENTS)))
+    way_to_redis.delay_s = 0.1
     worker = stage.start("rebuilding")
-    worker.await_text("rebuilding")
+    worker.await_text("rebuilding (")
     worker.stop_gracefully()
+    assert "state rebuilt" not in worker.said(), "rebuilt before it was stopped"
+    way_to_redis.heal()
     assert_the_next_one_completes(stage, 95)
 
 

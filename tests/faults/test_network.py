@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 from features.batch import EventBatch
@@ -22,7 +23,7 @@ from tests.faults.own_redis import OwnRedis
 from tests.faults.proxy import Proxy
 from tests.faults.scale import scaled
 from tests.faults.stage import Stage
-from tests.stream.test_worker import events
+from tests.stream.test_worker import events, messages
 
 EVENTS = scaled(4_000)
 #: So that the network meets a worker in the middle of its work.
@@ -32,7 +33,8 @@ ROUNDS = scaled(1)
 CUT_S = IMPATIENT["broker_session_timeout"] + 1.0
 #: Longer than a worker waits for a reply of Redis, too.
 STALL_S = max(TIMEOUT_S, CUT_S) + 1.0
-MEMORY_BYTES = 100 << 20
+#: Bytes of a large event.
+FILLING = 40_000
 
 Harm = Callable[[Proxy], None]
 
@@ -102,14 +104,11 @@ def test_a_network_that_breaks_is_waited_for_in_place(
     watch = stage.watch_commits()
     worker = stage.start(batch_max=BATCH_MAX)
     stage.await_scored(EVENTS // 10)
-    before = worker.resident_bytes()
     for turn in range(ROUNDS):
         stage.await_scored((turn + 1) * EVENTS // (ROUNDS + 3))
         harm(network.way(server))
         assert stage.scored() < EVENTS, "the worker was too fast for the network to break under it"
-    grown = worker.resident_bytes() - before
     assert_went_on(network, batch)
-    assert grown < MEMORY_BYTES
     watch.assert_commits_followed_outcomes(stage.outcomes())
     if server == "redis" and harm is not drop:
         said = worker.said()
@@ -119,6 +118,28 @@ def test_a_network_that_breaks_is_waited_for_in_place(
     on_their_way = ROUNDS * 2 * BATCH_MAX if server == "redis" else 0
     assert worker.metric("fraudstream_restored_total") <= on_their_way
     assert "rebuil" not in worker.said()
+
+
+def test_a_backlog_of_large_events_is_not_read_into_memory_while_redis_does_not_answer(
+    network: Network,
+) -> None:
+    stage = network.stage
+    batch = events(scaled(8_000), seed=53)
+    filling = np.random.default_rng(53)
+    stage.publish_messages(
+        (key, (value or b"")[:-1] + b',"note":"%s"}' % filling.bytes(FILLING // 2).hex().encode())
+        for key, value in messages(batch)
+    )
+    worker = stage.start(batch_max=BATCH_MAX)
+    stage.await_scored(len(batch) // 20)
+    before = worker.resident_bytes()
+    network.to_redis.stall()
+    time.sleep(TIMEOUT_S)
+    grown = worker.resident_bytes() - before
+    assert stage.scored() < len(batch) // 2, "the worker was too fast for a backlog"
+    network.to_redis.heal()
+    assert_went_on(network, batch)
+    assert grown < len(batch) * FILLING // 4
 
 
 @pytest.mark.parametrize("server", ["redis", "kafka"])
@@ -146,6 +167,7 @@ def test_two_workers_that_are_cut_off_from_kafka_both_come_back(
         stage.start(f"worker-{number}", batch_max=BATCH_MAX)
     stage.await_scored(EVENTS // 6)
     cut(network.to_kafka)
+    assert stage.scored() < half, "the workers were too fast to be cut off at work"
     stage.publish(batch.take(range(half, EVENTS)))
     stage.await_drained()
     outcomes = stage.outcomes()

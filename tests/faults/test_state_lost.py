@@ -7,27 +7,37 @@ end be those of a run in which nothing happened, and nothing may be published tw
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from features.batch import EventBatch
-from tests.faults.checks import assert_run_was_exact, assert_state_holds_exactly_the_events
+from stack.ports import LOOPBACK
+from tests.faults.checks import (
+    assert_features,
+    assert_run_was_exact,
+    assert_state_holds_exactly_the_events,
+)
 from tests.faults.conftest import NewStage
 from tests.faults.fault_worker import FaultWorker
-from tests.faults.outcomes import Outcomes
 from tests.faults.own_redis import OwnRedis, cut_back, moment
+from tests.faults.proxy import Proxy
 from tests.faults.scale import SCALE, scaled
 from tests.faults.stage import Stage
 from tests.faults.state import StoredLogs
 from tests.redis_cluster import LocalCluster, local_cluster
 from tests.stream.test_worker import events
-from tests.stream.workers import committed
+from tests.stream.workers import committed, end_offsets
 
 EVENTS = scaled(6_000)
 #: So that a loss meets a worker in the middle of its work.
 BATCH_MAX = 64
 RESTORED = "fraudstream_restored_total"
+#: What a worker says when it begins to read the whole log again, and when it has.
+REBUILDING, REBUILT = "rebuilding (", "state rebuilt"
+#: Each piece of data to and from Redis is so late where rebuilding must not be over at once.
+SLOW_S = 0.1
 
 Loss = Callable[[OwnRedis, Path], None]
 
@@ -82,18 +92,18 @@ def batch() -> EventBatch:
     return events(EVENTS, seed=31)
 
 
-def assert_nothing_was_published_twice(outcomes: Outcomes, at_most: int = 0) -> None:
-    """At most the batch in work when the state was lost is published again."""
-    assert outcomes.repeated <= at_most
+@pytest.fixture
+def slow_stage(new_stage: NewStage, own_redis: OwnRedis, way_to_redis: Proxy) -> Stage:
+    """One whose workers reach Redis through ``way_to_redis``."""
+    through = f"redis://{LOOPBACK}:{way_to_redis.port}/0"
+    return new_stage(redis=own_redis.url, redis_of_workers=through)
 
 
-def assert_came_back(
-    stage: Stage, worker: FaultWorker, batch: EventBatch, repeats: int = 0
-) -> None:
+def assert_came_back(stage: Stage, worker: FaultWorker, batch: EventBatch) -> None:
     stage.await_drained()
     outcomes = stage.outcomes()
     assert_run_was_exact(stage.settings, stage.oracle(batch), outcomes)
-    assert_nothing_was_published_twice(outcomes, repeats)
+    assert not outcomes.repeated
     assert worker.lives
     assert worker.metric(RESTORED) > 0
 
@@ -111,7 +121,7 @@ def test_state_lost_under_a_working_worker_comes_back_and_nothing_is_published_t
     stage.wait_for(lambda: sum(committed(stage.settings).values()) > before + EVENTS // 10)
     lose(own_redis, tmp_path)
     assert stage.scored() < EVENTS, "the worker was too fast for the loss to meet it at work"
-    assert_came_back(stage, worker, batch, repeats=BATCH_MAX)
+    assert_came_back(stage, worker, batch)
     assert ("rebuil" in worker.said()) == (lose in ALL_IS_GONE)
 
 
@@ -152,19 +162,38 @@ def test_state_lost_while_no_worker_runs_is_found_at_the_start(
 
 
 def test_a_second_loss_while_the_first_is_being_repaired_is_repaired_too(
-    stage: Stage, own_redis: OwnRedis, batch: EventBatch, tmp_path: Path
+    slow_stage: Stage,
+    own_redis: OwnRedis,
+    way_to_redis: Proxy,
+    batch: EventBatch,
+    tmp_path: Path,
 ) -> None:
+    stage = slow_stage
     stage.publish(batch)
     worker = stage.start(batch_max=BATCH_MAX)
-    for part in (3, 4, 5):
-        stage.await_scored(part * EVENTS // 10)
+    stage.await_scored(3 * EVENTS // 10)
+    way_to_redis.delay_s = SLOW_S
+    for turn in range(3):
         everything(own_redis, tmp_path)
-    assert_came_back(stage, worker, batch, repeats=3 * BATCH_MAX)
+        stage.wait_for(partial(_has_begun, worker, turn + 1))
+        assert REBUILT not in worker.said(), "rebuilt before the next loss"
+    way_to_redis.heal()
+    assert_came_back(stage, worker, batch)
+    assert worker.said().count(REBUILT) == 1
+
+
+def _has_begun(worker: FaultWorker, times: int) -> bool:
+    return worker.said().count(REBUILDING) >= times
 
 
 def test_a_worker_killed_while_it_restores_leaves_the_rest_to_the_next(
-    stage: Stage, own_redis: OwnRedis, batch: EventBatch, tmp_path: Path
+    slow_stage: Stage,
+    own_redis: OwnRedis,
+    way_to_redis: Proxy,
+    batch: EventBatch,
+    tmp_path: Path,
 ) -> None:
+    stage = slow_stage
     half = EVENTS // 2
     stage.publish(batch.take(range(half)))
     stage.start("first").await_text("worker ready")
@@ -172,9 +201,12 @@ def test_a_worker_killed_while_it_restores_leaves_the_rest_to_the_next(
     stage.workers[0].kill()
     everything(own_redis, tmp_path)
     stage.publish(batch.take(range(half, EVENTS)))
+    way_to_redis.delay_s = SLOW_S
     second = stage.start("second", batch_max=16)
-    second.await_text("rebuil")
+    second.await_text(REBUILDING)
     second.kill()
+    assert REBUILT not in second.said(), "rebuilt before it was killed"
+    way_to_redis.heal()
     worker = stage.start("third")
     assert_came_back(stage, worker, batch)
 
@@ -202,7 +234,7 @@ def test_a_cluster_node_that_lost_its_last_second_gets_it_back_from_the_log(
     cut_back(node.folder, then)
     node.start()
     assert stage.scored() < EVENTS, "the worker was too fast for the loss to meet it at work"
-    assert_came_back(stage, worker, batch, repeats=BATCH_MAX)
+    assert_came_back(stage, worker, batch)
 
 
 def test_two_workers_whose_state_was_lost_restore_every_partition(
@@ -216,6 +248,46 @@ def test_two_workers_whose_state_was_lost_restore_every_partition(
     everything(own_redis, tmp_path)
     stage.await_drained()
     outcomes = stage.outcomes()
+    oracle = stage.oracle(batch)
+    assert outcomes.scores.keys() == outcomes.alerts.keys() == set(batch.event_id)
+    assert not outcomes.repeated
+    assert_state_holds_exactly_the_events(oracle, StoredLogs(stage.settings))
+    # A user's events are one worker's.
+    assert_features(oracle, outcomes, oracle.offline(), of="user_")
+
+
+def test_a_backup_from_before_the_log_begins_is_made_whole_as_far_as_the_log_reaches(
+    stage: Stage, own_redis: OwnRedis, batch: EventBatch, tmp_path: Path
+) -> None:
+    first, second = range(EVENTS // 3), range(EVENTS // 3, 2 * EVENTS // 3)
+    ends = {}
+    for number, part in enumerate((first, second)):
+        stage.publish(batch.take(part))
+        worker = stage.start(f"before-{number}")
+        stage.await_drained()
+        worker.stop_gracefully()
+        note(own_redis, tmp_path / str(number))
+        ends[number] = end_offsets(stage.settings)
+    # Retention has taken the first half of what came after the backup.
+    begins = {one: (ends[0][one] + ends[1][one]) // 2 for one in ends[0]}
+    stage.delete_records(begins)
+    an_older_backup(own_redis, tmp_path / "0")
+    stage.publish(batch.take(range(2 * EVENTS // 3, EVENTS)))
+    worker = stage.start("after")
+    stage.await_drained()
+    assert "state rebuilt from the log, complete since 2" in worker.said()
+    outcomes = stage.outcomes()
     assert outcomes.scores.keys() == set(batch.event_id)
-    assert_nothing_was_published_twice(outcomes, 2 * BATCH_MAX)
-    assert_state_holds_exactly_the_events(stage.oracle(batch), StoredLogs(stage.settings))
+    assert not outcomes.repeated
+    gone = {
+        event_id
+        for event_id, copies in outcomes.scores.items()
+        for origin in [copies[0].content["origin"]]
+        if ends[0][origin["partition"]] <= origin["offset"] < begins[origin["partition"]]
+    }
+    kept = [row for row, one in enumerate(batch.event_id) if one not in gone]
+    assert 0 < len(gone) < EVENTS // 3
+    oracle = stage.oracle(batch.take(kept))
+    assert_state_holds_exactly_the_events(oracle, StoredLogs(stage.settings))
+    later = set(batch.event_id[2 * EVENTS // 3 :])
+    assert_features(oracle, outcomes.of(later), oracle.offline())

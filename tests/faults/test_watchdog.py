@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from confluent_kafka import Producer
 
 from core.names import Topics
 from stream.watchdog import EXIT_STALLED
-from tests.faults.checks import assert_run_was_exact
+from tests.faults.checks import assert_run_was_exact, assert_run_was_serial
 from tests.faults.conftest import NewStage
 from tests.faults.own_kafka import OwnKafka
 from tests.faults.own_redis import OwnRedis
@@ -49,6 +50,23 @@ def test_a_worker_whose_commits_go_nowhere_ends_and_the_next_one_doubles_nothing
     watch.assert_commits_followed_outcomes(outcomes)
 
 
+@pytest.mark.parametrize("step", ["fetch", "complete"])
+def test_a_worker_of_which_one_thread_hangs_ends_and_the_next_one_doubles_nothing(
+    step: str, new_stage: NewStage
+) -> None:
+    stage = new_stage()
+    batch = events(EVENTS, seed=106)
+    stage.publish(batch.take(range(EVENTS // 2)))
+    worker = stage.start(stall_s=STALL_S, batch_max=BATCH_MAX, poor={"hangs_in": step, "after": 3})
+    worker.await_text(f"{step} hangs")
+    stage.publish(batch.take(range(EVENTS // 2, EVENTS)))
+    assert worker.process.wait(60) == EXIT_STALLED, worker.said()
+    stage.start("next", stall_s=STALL_S)
+    stage.await_drained()
+    outcomes = stage.outcomes()
+    assert_run_was_serial(stage.settings, stage.oracle(batch), outcomes)
+
+
 def test_a_worker_with_nothing_to_do_stays(new_stage: NewStage) -> None:
     """So does one that has no partition, while another works on them all."""
     stage = new_stage(partitions=1)
@@ -68,6 +86,7 @@ def test_a_worker_that_waits_for_redis_stays(new_stage: NewStage, own_redis: Own
     worker = stage.start(stall_s=STALL_S, batch_max=BATCH_MAX)
     stage.await_scored(EVENTS // 4)
     own_redis.kill()
+    assert stage.scored() < EVENTS, "the worker was too fast for Redis to die under it"
     time.sleep(LONG_S)
     assert worker.lives, worker.said()
     own_redis.start()
@@ -82,6 +101,7 @@ def test_a_worker_that_waits_for_kafka_stays(new_stage: NewStage, own_kafka: Own
     worker = stage.start(stall_s=STALL_S, batch_max=BATCH_MAX)
     stage.await_scored(EVENTS // 4)
     own_kafka.proxy.cut()
+    assert stage.scored() < EVENTS, "the worker was too fast to be cut off at work"
     time.sleep(LONG_S)
     assert worker.lives, worker.said()
     own_kafka.proxy.heal()

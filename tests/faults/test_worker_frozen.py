@@ -19,6 +19,7 @@ EVENTS = scaled(4_000)
 #: So that a worker is frozen in the middle of its work.
 BATCH_MAX = 32
 ROUNDS = scaled(2)
+REBALANCES = "fraudstream_rebalances_total"
 POLL_INTERVAL_S = 2.0
 HASTY = {**IMPATIENT, "broker_max_poll_interval": POLL_INTERVAL_S}
 #: Longer than the session and than the poll interval.
@@ -48,6 +49,7 @@ def test_a_frozen_worker_that_has_the_topic_for_itself_takes_it_up_again(
     assert_run_was_exact(stage.settings, stage.oracle(batch), outcomes)
     watch.assert_commits_followed_outcomes(outcomes)
     assert worker.lives
+    assert worker.metric(REBALANCES) > 0, "nobody noticed that it stood still"
 
 
 def test_a_frozen_worker_whose_partitions_went_to_another_does_no_harm_when_it_wakes(
@@ -63,6 +65,7 @@ def test_a_frozen_worker_whose_partitions_went_to_another_does_no_harm_when_it_w
     for turn in range(ROUNDS):
         frozen, other = workers[turn % 2], workers[1 - turn % 2]
         frozen.freeze()
+        assert turn or stage.scored() < half, "the workers were too fast to be frozen at work"
         time.sleep(FROZEN_S)
         assert other.lives
         # There is work for both when it wakes.
@@ -86,11 +89,12 @@ def test_a_worker_that_waits_for_redis_beyond_the_poll_interval_keeps_its_place_
     stage.publish(batch)
     worker = stage.start(impatient=HASTY, batch_max=BATCH_MAX)
     stage.await_scored(EVENTS // 8)
-    rebalances = worker.metric("fraudstream_rebalances_total")
+    rebalances = worker.metric(REBALANCES)
     own_redis.kill()
+    assert stage.scored() < EVENTS, "the worker was too fast for Redis to die under it"
     time.sleep(2.5 * POLL_INTERVAL_S)
     own_redis.start()
     stage.await_drained()
     assert_run_was_exact(stage.settings, stage.oracle(batch), stage.outcomes())
     assert worker.lives
-    assert worker.metric("fraudstream_rebalances_total") == rebalances
+    assert worker.metric(REBALANCES) == rebalances

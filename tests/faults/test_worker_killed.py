@@ -71,6 +71,7 @@ def test_one_worker_after_another_killed_gives_the_features_of_offline(
         worker = stage.start(f"killed-{turn}", batch_max=32)
         stage.await_scored((turn + 1) * len(batch) // 6)
         worker.kill()
+        assert stage.scored() < len(batch), "the worker was too fast to be killed at work"
     stage.start("last")
     stage.await_drained()
     assert_run_was_exact(stage.settings, stage.oracle(batch), stage.outcomes())

@@ -153,3 +153,17 @@ def test_taking_in_small_pieces_changes_nothing(limit: int) -> None:
         merger.set_idle(number, True)
     out = [item for merged in drained(merger, limit) for item in merged.items]
     assert out == [(1, "a"), (2, "b"), (3, "c"), (4, "d"), (5, "e"), (6, "f")]
+
+
+def test_bytes_of_buffered_rows_are_counted_until_they_are_taken() -> None:
+    merger: Merger[int] = Merger()
+    merger.assign([0, 1])
+    merger.add(0, rows([(1, "a"), (2, "a"), (3, "a"), (4, "a")]), 1000)
+    merger.add(1, rows([(2, "a")]), 70)
+    assert (merger.buffered_bytes(0), merger.buffered_bytes(1)) == (1000, 70)
+    drained(merger, 1)  # up to the last of partition 1
+    assert (merger.buffered(0), merger.buffered_bytes(0)) == (2, 500)
+    merger.add(0, rows([(5, "a")], 4), 30)
+    merger.set_idle(1, True)
+    drained(merger, 9)
+    assert (merger.buffered_bytes(0), merger.buffered_bytes(1)) == (0, 0)

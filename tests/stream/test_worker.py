@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -27,6 +29,7 @@ from tests.stream.workers import (
     Worker,
     committed,
     end_offsets,
+    environment_of,
     publish,
     running_worker,
 )
@@ -259,6 +262,17 @@ def test_metrics_page_counts_what_was_scored(
     assert sum(map(float, counts)) == len(batch)
     assert "fraudstream_event_latency_seconds_count 200.0" in page
     assert page.endswith("# EOF\n")
+
+
+def test_commands_of_faust_know_the_worker(ready: Settings, tmp_path: Path) -> None:
+    asked = subprocess.run(
+        [sys.executable, "-m", "stream", "agents"],
+        env=environment_of(ready), cwd=tmp_path, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert asked.returncode == 0, asked.stderr
+    assert "score" in asked.stdout
+    assert Topics(ready.namespace).transactions(ready.profile).name in asked.stdout
 
 
 def test_logs_hold_no_user_device_address_or_payload(

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -179,7 +179,7 @@ def end_offsets(settings: Settings) -> dict[int, int]:
 
 
 def publish(
-    settings: Settings, messages: list[tuple[str, bytes | None]], compression: str = "none"
+    settings: Settings, messages: Iterable[tuple[str, bytes | None]], compression: str = "none"
 ) -> None:
     """Put raw messages (key, value) into the input topic, as an outside producer would."""
     topic = Topics(settings.namespace).transactions(settings.profile).name

@@ -1,0 +1,88 @@
+"""A worker whose parts go wrong on purpose.
+
+What seldom happens at the wrong moment is done here again and again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+import time
+from typing import Any
+
+from aiokafka.consumer.fetcher import Fetcher
+
+from stream.fetching import Fetched, FetchThread
+from stream.pipeline import Pipeline
+
+
+def work_poorly(
+    loses: float = 0.0, late_s: float = 0.0, hangs_in: str = "", after: int = 0
+) -> None:
+    """Change how this process works.
+
+    Args:
+        loses: probability that what was fetched does not arrive, though the position has moved.
+        late_s: every second look at the fetched records comes so much later than it was asked for:
+            whatever happens to the assignment in the meantime, happens under a waiting fetch.
+        hangs_in: ``fetch`` or ``complete``: the step of the consumer or of the work thread that one
+            day does not return, and holds its thread for ever.
+        after: how often it does before.
+    """
+    if loses:
+        _lose(loses)
+    if late_s:
+        _be_late(late_s)
+    if hangs_in:
+        _hang(
+            *{"fetch": (FetchThread, "_fetch"), "complete": (Pipeline, "complete")}[hangs_in], after
+        )
+
+
+def _lose(probability: float) -> None:
+    fetch = FetchThread._fetch
+
+    async def lossy(self: FetchThread, *args: Any) -> Fetched | None:
+        fetched = await fetch(self, *args)
+        if fetched is not None and fetched.records and random.random() < probability:
+            _say("lost")
+            return None
+        return fetched
+
+    FetchThread._fetch = lossy  # type: ignore[method-assign,assignment]
+
+
+def _be_late(seconds: float) -> None:
+    take, put_back = Fetcher.fetched_records, FetchThread._put_back
+
+    async def late(self: Fetcher, *args: Any, **named: Any) -> Any:
+        if random.random() < 0.5:
+            await asyncio.sleep(seconds)
+        return await take(self, *args, **named)
+
+    def telling(consumer: Any, records: Any) -> None:
+        if records:
+            _say("put back")
+        put_back(consumer, records)
+
+    Fetcher.fetched_records = late
+    FetchThread._put_back = staticmethod(telling)  # type: ignore[method-assign]
+
+
+def _hang(of: type, name: str, after: int) -> None:
+    step, times = getattr(of, name), 0
+
+    def hanging(*args: Any) -> Any:
+        nonlocal times
+        times += 1
+        if times > after:
+            _say(f"{name} hangs")
+            time.sleep(1e6)
+        return step(*args)
+
+    setattr(of, name, hanging)
+
+
+def _say(what: str) -> None:
+    sys.stderr.write(f"on purpose: {what}\n")
