@@ -12,8 +12,10 @@ import threading
 import time
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.error import URLError
 
 import psutil
 
@@ -91,6 +93,17 @@ class FaultWorker:
             assert self.lives, self.said()
             assert time.monotonic() < deadline, self.said()
             time.sleep(0.05)
+
+    def await_metric(self, name: str, timeout_s: float = _START_S) -> None:
+        """Wait until a metric is above zero."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            with suppress(URLError):  # the page is not there yet
+                if self.metric(name) > 0:
+                    return
+            assert self.lives, self.said()
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.1)
 
     def resident_bytes(self) -> int:
         return int(psutil.Process(self.process.pid).memory_info().rss)

@@ -18,11 +18,16 @@ from stream.pipeline import Pipeline
 
 
 def work_poorly(
-    loses: float = 0.0, late_s: float = 0.0, hangs_in: str = "", after: int = 0
+    pace: float = 0.0,
+    loses: float = 0.0,
+    late_s: float = 0.0,
+    hangs_in: str = "",
+    after: int = 0,
 ) -> None:
     """Change how this process works.
 
     Args:
+        pace: events per second that it does not exceed.
         loses: probability that what was fetched does not arrive, though the position has moved.
         late_s: every second look at the fetched records comes so much later than it was asked for:
             whatever happens to the assignment in the meantime, happens under a waiting fetch.
@@ -30,6 +35,8 @@ def work_poorly(
             day does not return, and holds its thread for ever.
         after: how often it does before.
     """
+    if pace:
+        _take_time(pace)
     if loses:
         _lose(loses)
     if late_s:
@@ -38,6 +45,16 @@ def work_poorly(
         _hang(
             *{"fetch": (FetchThread, "_fetch"), "complete": (Pipeline, "complete")}[hangs_in], after
         )
+
+
+def _take_time(pace: float) -> None:
+    complete = Pipeline.complete
+
+    def slow(self: Pipeline) -> list[Any]:
+        time.sleep(len(self._begun[0].batch) / pace)
+        return complete(self)
+
+    Pipeline.complete = slow  # type: ignore[method-assign]
 
 
 def _lose(probability: float) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,9 @@ from tests.stream.workers import committed, end_offsets, publish
 
 PARTITIONS = 4
 _POLL_S = 0.1
+#: Events per second of a worker that something is to happen to while it works, however fast the
+#: machine is.
+PACED = {"pace": 1_500.0}
 #: What no run waits longer for, at scale 1.
 WAIT_S = 90.0
 
@@ -78,6 +83,32 @@ class Stage:
 
     def publish(self, batch: EventBatch) -> None:
         self.publish_messages(messages(batch))
+
+    @contextmanager
+    def steady_load(self, batch: EventBatch, per_s: int) -> Iterator[list[int]]:
+        """So many events per second for as long as the block takes, whatever happens in it.
+
+        Yields:
+            The numbers of the events published so far.
+        """
+        over = threading.Event()
+        published: list[int] = []
+        size = per_s // 4
+
+        def go_on() -> None:
+            while not over.wait(0.25):
+                rows = range(len(published), len(published) + size)
+                assert rows.stop <= len(batch), "the block took longer than the events reach"
+                self.publish(batch.take(rows))
+                published.extend(rows)
+
+        with ThreadPoolExecutor(1) as thread:
+            load = thread.submit(go_on)
+            try:
+                yield published
+            finally:
+                over.set()
+            load.result()
 
     def publish_messages(self, written: Iterable[tuple[str, bytes | None]]) -> None:
         """Keys and values, as an outside producer would."""

@@ -18,7 +18,7 @@ from tests.faults.own_kafka import OwnKafka
 from tests.faults.own_redis import OwnRedis
 from tests.faults.proxy import Proxy
 from tests.faults.scale import scaled
-from tests.faults.stage import Stage
+from tests.faults.stage import PACED, Stage
 from tests.stream.test_worker import events
 
 EVENTS = scaled(4_000)
@@ -49,7 +49,7 @@ def assert_the_next_one_completes(stage: Stage, seed: int) -> None:
 def test_under_load_the_batches_in_work_are_finished_and_committed(stage: Stage) -> None:
     stage.publish(events(EVENTS, seed=91))
     for turn in range(3):
-        worker = stage.start(f"worker-{turn}", batch_max=BATCH_MAX)
+        worker = stage.start(f"worker-{turn}", batch_max=BATCH_MAX, poor=PACED)
         stage.await_scored((turn + 1) * EVENTS // 6)
         worker.stop_gracefully()
         assert stage.scored() < EVENTS, "the worker was too fast to be stopped at work"
@@ -60,7 +60,9 @@ def test_under_load_the_batches_in_work_are_finished_and_committed(stage: Stage)
 def test_one_of_two_that_is_told_to_stop_leaves_the_other_everything(stage: Stage) -> None:
     batch = events(EVENTS, seed=92)
     stage.publish(batch)
-    first, second = (stage.start(f"worker-{number}", batch_max=BATCH_MAX) for number in range(2))
+    first, second = (
+        stage.start(f"worker-{number}", batch_max=BATCH_MAX, poor=PACED) for number in range(2)
+    )
     for worker in (first, second):
         worker.await_text("worker ready")
     stage.await_scored(EVENTS // 4)
@@ -78,7 +80,7 @@ def test_while_redis_is_away_the_batch_in_work_is_left_to_the_next(
     how: str, stage: Stage, own_redis: OwnRedis, way_to_redis: Proxy
 ) -> None:
     stage.publish(events(EVENTS, seed=93))
-    worker = stage.start(batch_max=BATCH_MAX)
+    worker = stage.start(batch_max=BATCH_MAX, poor=PACED)
     stage.await_scored(EVENTS // 4)
     {"killed": own_redis.kill, "cut": way_to_redis.cut, "stalled": way_to_redis.stall}[how]()
     time.sleep(0.5)
@@ -95,7 +97,7 @@ def test_while_kafka_is_away_what_was_not_committed_is_left_to_the_next(
     how: str, stage: Stage, way_to_kafka: Proxy
 ) -> None:
     stage.publish(events(EVENTS, seed=94))
-    worker = stage.start(batch_max=BATCH_MAX)
+    worker = stage.start(batch_max=BATCH_MAX, poor=PACED)
     stage.await_scored(EVENTS // 4)
     getattr(way_to_kafka, how)()
     time.sleep(0.5)

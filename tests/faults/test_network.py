@@ -22,7 +22,7 @@ from tests.faults.own_kafka import OwnKafka
 from tests.faults.own_redis import OwnRedis
 from tests.faults.proxy import Proxy
 from tests.faults.scale import scaled
-from tests.faults.stage import Stage
+from tests.faults.stage import PACED, Stage
 from tests.stream.test_worker import events, messages
 
 EVENTS = scaled(4_000)
@@ -102,7 +102,7 @@ def test_a_network_that_breaks_is_waited_for_in_place(
     stage = network.stage
     stage.publish(batch)
     watch = stage.watch_commits()
-    worker = stage.start(batch_max=BATCH_MAX)
+    worker = stage.start(batch_max=BATCH_MAX, poor=PACED)
     stage.await_scored(EVENTS // 10)
     for turn in range(ROUNDS):
         stage.await_scored((turn + 1) * EVENTS // (ROUNDS + 3))
@@ -130,7 +130,7 @@ def test_a_backlog_of_large_events_is_not_read_into_memory_while_redis_does_not_
         (key, (value or b"")[:-1] + b',"note":"%s"}' % filling.bytes(FILLING // 2).hex().encode())
         for key, value in messages(batch)
     )
-    worker = stage.start(batch_max=BATCH_MAX)
+    worker = stage.start(batch_max=BATCH_MAX, poor=PACED)
     stage.await_scored(len(batch) // 20)
     before = worker.resident_bytes()
     network.to_redis.stall()
@@ -164,7 +164,7 @@ def test_two_workers_that_are_cut_off_from_kafka_both_come_back(
     stage.publish(batch.take(range(half)))
     watch = stage.watch_commits()
     for number in range(2):
-        stage.start(f"worker-{number}", batch_max=BATCH_MAX)
+        stage.start(f"worker-{number}", batch_max=BATCH_MAX, poor=PACED)
     stage.await_scored(EVENTS // 6)
     cut(network.to_kafka)
     assert stage.scored() < half, "the workers were too fast to be cut off at work"

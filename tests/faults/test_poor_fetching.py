@@ -49,19 +49,19 @@ def test_a_fetch_that_sleeps_through_a_rebalance_takes_nothing_from_the_next_ass
     new_stage: NewStage,
 ) -> None:
     stage = new_stage()
-    batch = events(EVENTS, seed=142)
-    stage.publish(batch)
+    batch = events(scaled(20_000), seed=142)
     watch = stage.watch_commits()
     stays = stage.start("stays", batch_max=BATCH_MAX, poor={"late_s": 1.0})
-    for turn in range(scaled(3)):
-        stays.await_text("worker ready")
-        guest = stage.start(f"guest-{turn}", batch_max=BATCH_MAX, poor={"late_s": 1.0})
-        guest.await_text("worker ready")
-        time.sleep(2.0)
-        guest.stop_gracefully()
+    stays.await_text("worker ready")
+    with stage.steady_load(batch, per_s=400) as published:
+        for turn in range(scaled(3)):
+            guest = stage.start(f"guest-{turn}", batch_max=BATCH_MAX, poor={"late_s": 1.0})
+            guest.await_text("worker ready")
+            time.sleep(2.0)
+            guest.stop_gracefully()
     stage.await_drained()
     outcomes = stage.outcomes()
-    assert_run_was_serial(stage.settings, stage.oracle(batch), outcomes)
+    assert_run_was_serial(stage.settings, stage.oracle(batch.take(published)), outcomes)
     watch.assert_commits_followed_outcomes(outcomes)
     said = "".join(worker.said() for worker in stage.workers)
     assert "on purpose: put back" in said, "no fetch slept through a rebalance"

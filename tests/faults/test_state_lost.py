@@ -24,7 +24,7 @@ from tests.faults.fault_worker import FaultWorker
 from tests.faults.own_redis import OwnRedis, cut_back, moment
 from tests.faults.proxy import Proxy
 from tests.faults.scale import SCALE, scaled
-from tests.faults.stage import Stage
+from tests.faults.stage import PACED, Stage
 from tests.faults.state import StoredLogs
 from tests.redis_cluster import LocalCluster, local_cluster
 from tests.stream.test_worker import events
@@ -113,7 +113,7 @@ def test_state_lost_under_a_working_worker_comes_back_and_nothing_is_published_t
     lose: Loss, stage: Stage, own_redis: OwnRedis, batch: EventBatch, tmp_path: Path
 ) -> None:
     stage.publish(batch)
-    worker = stage.start(batch_max=BATCH_MAX)
+    worker = stage.start(batch_max=BATCH_MAX, poor=PACED)
     stage.await_scored(EVENTS // 10)
     note(own_redis, tmp_path)
     # Committed beyond the moment: what is lost now would not be read again by itself.
@@ -170,7 +170,7 @@ def test_a_second_loss_while_the_first_is_being_repaired_is_repaired_too(
 ) -> None:
     stage = slow_stage
     stage.publish(batch)
-    worker = stage.start(batch_max=BATCH_MAX)
+    worker = stage.start(batch_max=BATCH_MAX, poor=PACED)
     stage.await_scored(3 * EVENTS // 10)
     way_to_redis.delay_s = SLOW_S
     for turn in range(3):
@@ -225,7 +225,7 @@ def test_a_cluster_node_that_lost_its_last_second_gets_it_back_from_the_log(
     stage = new_stage(redis=own_cluster.url)
     node = own_cluster.nodes[2]
     stage.publish(batch)
-    worker = stage.start(batch_max=BATCH_MAX)
+    worker = stage.start(batch_max=BATCH_MAX, poor=PACED)
     stage.await_scored(EVENTS // 10)
     then = moment(node.folder)
     before = sum(committed(stage.settings).values())
@@ -243,7 +243,7 @@ def test_two_workers_whose_state_was_lost_restore_every_partition(
     """Their pace decides what devices shared between them look like; the events are all there."""
     stage.publish(batch)
     for number in range(2):
-        stage.start(f"worker-{number}", batch_max=BATCH_MAX)
+        stage.start(f"worker-{number}", batch_max=BATCH_MAX, poor=PACED)
     stage.await_scored(EVENTS // 3)
     everything(own_redis, tmp_path)
     stage.await_drained()

@@ -13,6 +13,7 @@ from tests.faults.conftest import NewStage
 from tests.faults.fault_worker import IMPATIENT, FaultWorker
 from tests.faults.own_redis import OwnRedis
 from tests.faults.scale import scaled
+from tests.faults.stage import PACED
 from tests.stream.test_worker import events
 
 EVENTS = scaled(4_000)
@@ -39,7 +40,7 @@ def test_a_frozen_worker_that_has_the_topic_for_itself_takes_it_up_again(
     batch = events(EVENTS, seed=61)
     stage.publish(batch)
     watch = stage.watch_commits()
-    worker = stage.start(impatient=HASTY, batch_max=BATCH_MAX)
+    worker = stage.start(impatient=HASTY, batch_max=BATCH_MAX, poor=PACED)
     for turn in range(ROUNDS):
         stage.await_scored((turn + 1) * EVENTS // (ROUNDS + 3))
         stand_still(worker)
@@ -60,7 +61,10 @@ def test_a_frozen_worker_whose_partitions_went_to_another_does_no_harm_when_it_w
     half = EVENTS // 2
     stage.publish(batch.take(range(half)))
     watch = stage.watch_commits()
-    workers = [stage.start(f"worker-{number}", HASTY, batch_max=BATCH_MAX) for number in range(2)]
+    workers = [
+        stage.start(f"worker-{number}", HASTY, batch_max=BATCH_MAX, poor=PACED)
+        for number in range(2)
+    ]
     stage.await_scored(EVENTS // 8)
     for turn in range(ROUNDS):
         frozen, other = workers[turn % 2], workers[1 - turn % 2]
@@ -87,7 +91,7 @@ def test_a_worker_that_waits_for_redis_beyond_the_poll_interval_keeps_its_place_
     stage = new_stage(redis=own_redis.url)
     batch = events(EVENTS, seed=63)
     stage.publish(batch)
-    worker = stage.start(impatient=HASTY, batch_max=BATCH_MAX)
+    worker = stage.start(impatient=HASTY, batch_max=BATCH_MAX, poor=PACED)
     stage.await_scored(EVENTS // 8)
     rebalances = worker.metric(REBALANCES)
     own_redis.kill()

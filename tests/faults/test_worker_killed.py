@@ -11,7 +11,7 @@ import numpy as np
 from tests.faults.checks import assert_run_was_exact, assert_run_was_serial
 from tests.faults.conftest import NewStage
 from tests.faults.scale import scaled
-from tests.faults.stage import Stage
+from tests.faults.stage import PACED, Stage
 from tests.stream.test_worker import events
 
 KILLS = scaled(20)
@@ -68,7 +68,7 @@ def test_one_worker_after_another_killed_gives_the_features_of_offline(
     batch = events(scaled(8_000), seed=22)
     stage.publish(batch)
     for turn in range(4):
-        worker = stage.start(f"killed-{turn}", batch_max=32)
+        worker = stage.start(f"killed-{turn}", batch_max=32, poor=PACED)
         stage.await_scored((turn + 1) * len(batch) // 6)
         worker.kill()
         assert stage.scored() < len(batch), "the worker was too fast to be killed at work"
