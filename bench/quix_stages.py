@@ -33,6 +33,8 @@ from features.profiles import profile_spec
 from features.quantities import ABSENT, N_QUANTITIES
 from features.validation_one import Accepted, examine
 from stream.decisions import load_decision_maker
+from stream.metrics import WorkerMetrics
+from stream.outage import Server
 from stream.publish import Publisher
 
 #: Quantities of an entity that the event does not have.
@@ -132,7 +134,8 @@ def both_ends(settings: Settings) -> tuple[FirstStage, LastStage]:
     ensure_topics(settings, Topics(settings.namespace).all(settings.profile))
     compute_features(empty_batch(settings.profile), countries)  # compiles
     decisions.decide(np.zeros((1, len(decisions.version.metadata.feature_names)), np.float32))
-    publisher = Publisher(settings, lambda: True, lambda: None)
+    kafka = Server("Kafka", WorkerMetrics(settings.profile).kafka_errors)
+    publisher = Publisher(settings, lambda: True, kafka)
     last = LastStage(settings, countries, decisions, publisher)
     return FirstStage(settings, countries, last), last
 

@@ -27,6 +27,7 @@ from core.names import Topics, worker_group
 from core.settings import Settings
 from stream.merge import Rows
 from stream.metrics import WorkerMetrics
+from stream.outage import Server
 from stream.pipeline import Pipeline
 from stream.records import rows_by_partition
 from stream.transport import register
@@ -39,6 +40,7 @@ _log = logging.getLogger(__name__)
 STOP_S = 9.0
 #: How often the offsets of finished batches are committed.
 COMMIT_INTERVAL_S = 0.5
+_PART = "consumer"
 
 
 class PassThrough(codecs.Codec):  # type: ignore[misc]
@@ -59,6 +61,7 @@ class WorkerApp(faust.App):  # type: ignore[misc]
     profile: str
     max_future_ms: int
     metrics: WorkerMetrics
+    kafka: Server
     pipeline: Pipeline | None = None
     work: WorkThread | None = None
     watchdog: Watchdog | None = None
@@ -99,13 +102,18 @@ class WorkerApp(faust.App):  # type: ignore[misc]
         """Called when fetched records were lost on the way and are read again."""
         self.metrics.kafka_errors.inc()
 
-    def on_kafka_error(self) -> None:
-        """Called when the broker refused or did not answer."""
-        self.metrics.kafka_errors.inc()
+    def on_kafka_error(self, error: Exception) -> None:
+        """Called when the broker refused or did not answer the consumer."""
+        self.kafka.failed(_PART, type(error).__name__)
+
+    def on_kafka_answer(self) -> None:
+        """Called when it did."""
+        self.kafka.answered(_PART)
 
     def on_committed(self, seconds: float) -> None:
         """Called when the broker has taken a commit, with how long that took."""
         self.metrics.stage.labels("commit").observe(seconds)
+        self.on_kafka_answer()
         if self.watchdog is not None:
             self.watchdog.sign()
 
@@ -128,7 +136,7 @@ class WorkerApp(faust.App):  # type: ignore[misc]
             self.pipeline.forget_partitions()
 
 
-def create_app(settings: Settings, metrics: WorkerMetrics) -> WorkerApp:
+def create_app(settings: Settings, metrics: WorkerMetrics, kafka: Server) -> WorkerApp:
     """A Faust app for the settings' profile and namespace, without its agent."""
     register()
     codecs.register("pass-through", PassThrough())
@@ -159,6 +167,7 @@ def create_app(settings: Settings, metrics: WorkerMetrics) -> WorkerApp:
     app.profile = settings.profile
     app.max_future_ms = settings.max_future_s * 1000
     app.metrics = metrics
+    app.kafka = kafka
     return app
 
 

@@ -59,7 +59,7 @@ class WorkerMetrics:
         self.redis_errors = counter("redis_errors", "Failed calls to Redis.")
         self.kafka_errors = counter("kafka_errors", "Failed calls to Kafka.")
         self.stage = histogram(
-            "stage_seconds", "Time a micro-batch spends in a stage.", _STAGE_BUCKETS, "stage"
+            "stage_seconds", "Time in a stage of the batch path.", _STAGE_BUCKETS, "stage"
         )
         self.latency = BatchHistogram(
             "fraudstream_event_latency_seconds",

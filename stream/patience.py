@@ -1,13 +1,11 @@
 """Holding the line while Redis or Kafka is away.
 
 An outage is no error of an event: what failed is repeated in place, with growing, jittered pauses,
-until it succeeds or the worker has to stop. The log says once that something went away and once
-that it is back; the metrics count every failure.
+until it succeeds or the worker has to stop.
 """
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -16,35 +14,37 @@ from redis.exceptions import RedisError
 from tenacity import Retrying, retry_if_exception_type, wait_exponential_jitter
 
 from core.errors import BrokerError
-from stream.metrics import WorkerMetrics
+from stream.outage import Server
 from stream.publish import Abandoned
 
 T = TypeVar("T")
 
-_log = logging.getLogger(__name__)
 #: The longest pause between two attempts; an outage ends unnoticed for no longer than that.
 _LONGEST_S = 2.0
+_PART = "work"
 
 
 class Patience:
     """Repeats what fails because Redis or Kafka is away.
 
     Args:
-        metrics: count the failures.
+        redis: is told how its calls end.
+        kafka: likewise.
         keep_going: asked while waiting; False gives up.
         retried: called after each failure; it shows that the worker waits and does not hang.
     """
 
     def __init__(
         self,
-        metrics: WorkerMetrics,
+        redis: Server,
+        kafka: Server,
         keep_going: Callable[[], bool],
         retried: Callable[[], None] = lambda: None,
     ) -> None:
-        self._metrics = metrics
+        self._redis = redis
+        self._kafka = kafka
         self._keep_going = keep_going
         self._retried = retried
-        self._away: str | None = None
 
     def call(self, call: Callable[[], T]) -> T:
         """The result of ``call``.
@@ -60,20 +60,17 @@ class Patience:
             reraise=True,
         )
         result = attempts(call)
-        if self._away is not None:
-            _log.info("%s: answers again", self._away)
-            self._away = None
+        self._redis.answered(_PART)
+        self._kafka.answered(_PART)
         return result
 
     def _failed(self, attempt: Any) -> None:
         self._retried()
         error = attempt.outcome.exception()
-        name = "Kafka" if isinstance(error, BrokerError) else "Redis"
-        (self._metrics.kafka_errors if name == "Kafka" else self._metrics.redis_errors).inc()
-        if self._away is None:
-            self._away = name
-            what = str(error) if name == "Kafka" else type(error).__name__
-            _log.warning("%s: %s; holding the line until it is back", name, what)
+        if isinstance(error, BrokerError):
+            self._kafka.failed(_PART, str(error))
+        else:
+            self._redis.failed(_PART, type(error).__name__)
 
     def _sleep(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds

@@ -15,8 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from core.errors import BrokerError
 from core.settings import Settings
-
-_log = logging.getLogger(__name__)
+from stream.outage import Server
 
 PRODUCER_CONFIG: dict[str, Any] = {
     "enable.idempotence": True,
@@ -34,6 +33,7 @@ PRODUCER_CONFIG: dict[str, Any] = {
 #: How long a worker that is to stop, or to give partitions up, waits for what it has sent. Without
 #: that its outcomes would be published and not committed, and the next worker would repeat them.
 _LEAVING_S = 5.0
+_PART = "producer"
 
 
 class Abandoned(Exception):  # noqa: N818 - not an error: the batch will be read again
@@ -46,7 +46,7 @@ class Publisher:
     Args:
         settings: where and how to connect.
         keep_going: asked while waiting; False abandons the wait.
-        on_error: called for each error of the client (a broker that went away, and the like).
+        kafka: is told of each error of the client (a broker that went away, and the like).
         waited: called while a wait goes on because the broker is away.
     """
 
@@ -54,11 +54,11 @@ class Publisher:
         self,
         settings: Settings,
         keep_going: Callable[[], bool],
-        on_error: Callable[[], None],
+        kafka: Server,
         waited: Callable[[], None] = lambda: None,
     ) -> None:
         self._keep_going = keep_going
-        self._on_error = on_error
+        self._kafka = kafka
         self._waited = waited
         self._failed: list[KafkaError] = []
         self._down = False
@@ -74,10 +74,8 @@ class Publisher:
         )
 
     def _client_error(self, error: KafkaError) -> None:
-        self._on_error()
-        if not self._down:
-            self._down = True
-            _log.warning("Kafka: %s; holding the line until it is back", error.str())
+        self._down = True
+        self._kafka.failed(_PART, error.str())
 
     def _delivery_failed(self, error: KafkaError | None, _message: Any) -> None:
         if error is not None:
@@ -115,6 +113,8 @@ class Publisher:
             Abandoned: ``keep_going`` said no, and the broker is away or takes too long.
             BrokerError: a message was refused for good; nothing may be committed.
         """
+        # An empty queue proves nothing; one that is emptied after the error does.
+        proven = self._down and len(self._producer) > 0
         while self._producer.flush(0.2 if timeout_s is None else timeout_s):
             if self._down:
                 self._waited()
@@ -125,9 +125,9 @@ class Publisher:
         if self._failed:
             first, self._failed = self._failed[0], []
             raise BrokerError(f"Kafka refuses an outcome: {first.str()}")
-        if self._down:
+        if proven:
             self._down = False
-            _log.info("Kafka: messages are delivered again")
+            self._kafka.answered(_PART)
         return True
 
     def _in_vain(self) -> bool:

@@ -155,9 +155,9 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         try:
             at = await self._thread.read_again(tp, expected, position, epoch)
         except KafkaError as error:  # the next fetch is behind ``expected`` too, and tries again
-            self.app.on_kafka_error()
-            self.log.warning("%s: at %s, expected %s: %r", tp, position, expected, error)
+            self.app.on_kafka_error(error)
             return False
+        self.app.on_kafka_answer()
         if epoch != self._live_epoch:
             return False
         self._expected[tp] = at
@@ -225,8 +225,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         except (CommitFailedError, IllegalStateError) as error:
             self.log.info("commit refused, the events are read again: %s", type(error).__name__)
         except (KafkaError, TimeoutError) as error:
-            self.app.on_kafka_error()
-            self.log.warning("commit failed, trying again: %s", type(error).__name__)
+            self.app.on_kafka_error(error)
         return False
 
     # -- rebalancing and stopping ---------------------------------------------------------------
@@ -246,6 +245,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self._merger.assign(sorted(assigned))
         self._live_epoch = self._thread.epoch
         self._unprepared = True
+        self.app.on_kafka_answer()
         await super().on_partitions_assigned(assigned, generation_id)
 
     def _forget(self) -> None:

@@ -25,6 +25,7 @@ from stream.fenced_state import FencedState
 from stream.input_log import InputLog
 from stream.metrics import WorkerMetrics
 from stream.model_watch import ModelWatch, load_warm
+from stream.outage import Server, quieten_clients
 from stream.patience import Patience
 from stream.pipeline import Pipeline
 from stream.publish import Publisher
@@ -49,6 +50,7 @@ class Parts:
     state: FencedState
     publisher: Publisher
     metrics: WorkerMetrics
+    kafka: Server
     topics: Topics
     watchdog: Watchdog
     model_watch: ModelWatch
@@ -76,6 +78,7 @@ def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
     compute_features(empty_batch(settings.profile), countries)
 
     metrics = WorkerMetrics(settings.profile)
+    kafka = Server("Kafka", metrics.kafka_errors)
     log = InputLog(settings, keep_going)
     watchdog = Watchdog(InputLog(settings, lambda: True), settings.stall_s)
     state = VelocityState(wire, settings.namespace, settings.profile)
@@ -90,9 +93,9 @@ def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
         lambda topic_id: Fence(wire, settings.namespace, settings.profile, topic_id),
         log,
         Restorer(state, log, settings.profile, countries, restored),
-        Patience(metrics, keep_going, watchdog.sign),
+        Patience(Server("Redis", metrics.redis_errors), kafka, keep_going, watchdog.sign),
     )
-    publisher = Publisher(settings, keep_going, metrics.kafka_errors.inc, watchdog.sign)
+    publisher = Publisher(settings, keep_going, kafka, watchdog.sign)
     pipeline = Pipeline(
         profile=settings.profile,
         topics=topics,
@@ -118,7 +121,16 @@ def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
     gc.collect()
     gc.freeze()
     return Parts(
-        pipeline, countries, decisions, fenced, publisher, metrics, topics, watchdog, model_watch
+        pipeline,
+        countries,
+        decisions,
+        fenced,
+        publisher,
+        metrics,
+        kafka,
+        topics,
+        watchdog,
+        model_watch,
     )
 
 
@@ -134,7 +146,7 @@ def build_worker(settings: Settings) -> WorkerApp:
         return not app.should_stop and (consumer is None or consumer.flow_active)
 
     parts = build_pipeline(settings, keep_going)
-    app = create_app(settings, parts.metrics)
+    app = create_app(settings, parts.metrics, parts.kafka)
     app.watchdog = parts.watchdog
     app.watchers = (parts.watchdog, parts.model_watch)
     add_agent(app, parts.pipeline, parts.topics)
@@ -144,6 +156,7 @@ def build_worker(settings: Settings) -> WorkerApp:
 def run_worker(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code of the process."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    quieten_clients()
     app = build_worker(settings)
     for thread in app.watchers:
         thread.start()

@@ -70,7 +70,9 @@ def test_a_header_with_a_column_twice_is_refused(tmp_path: Path) -> None:
         read_transactions(ecommerce_file(tmp_path, f"{ROW},40", header=f"{HEADER},Age"))
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\r\n \n", codecs.BOM_UTF8, gzip.compress(b"", mtime=0)])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n\r\n \n", codecs.BOM_UTF8, gzip.compress(b"", mtime=0)]
+)
 def test_an_empty_file_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(DataError, match="is empty"):
         read_transactions(saved(tmp_path, content))

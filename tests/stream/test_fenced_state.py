@@ -33,6 +33,7 @@ from stream.fenced_state import FencedState
 from stream.input_log import InputLog
 from stream.merge import Merged
 from stream.metrics import WorkerMetrics
+from stream.outage import Server
 from stream.patience import Patience
 from stream.restore import Restorer
 from tests.stream.test_worker import events, messages
@@ -105,7 +106,11 @@ class World:
             lambda topic_id: Fence(wire, self.namespace, profile, topic_id),
             self.log,
             Restorer(vectors, self.log, profile, COUNTRIES, restored),
-            Patience(self.metrics, lambda: True),
+            Patience(
+                Server("Redis", self.metrics.redis_errors),
+                Server("Kafka", self.metrics.kafka_errors),
+                lambda: True,
+            ),
         )
 
     def begin(self, merged: Merged[int]) -> None:
