@@ -212,17 +212,19 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             consumer.seek(TopicPartition(tp.topic, tp.partition), offset)
         records: dict[TP, list[Any]] = {}
         for tp, begin in before.items():
-            last = broken_at(buffered.get(TopicPartition(tp.topic, tp.partition)))
-            if last is None:
+            plain = TopicPartition(tp.topic, tp.partition)
+            odd = broken_at(buffered.get(plain))
+            if odd is None:
                 continue
+            end = consumer.highwater(plain) or odd + 1
             found = await asyncio.to_thread(
-                read_plainly, self.transport.app.settings, tp.topic, tp.partition, begin, last
+                read_plainly, self.transport.app.settings, tp.topic, tp.partition, begin, odd, end
             )
             if epoch != self.epoch:
                 return {}  # nothing moved: positions start from what was committed
             if found:
                 records[tp] = found
-                consumer.seek(TopicPartition(tp.topic, tp.partition), last + 1)
+                consumer.seek(plain, found[-1].offset + 1)
         return records
 
     @staticmethod
