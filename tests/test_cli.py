@@ -11,7 +11,7 @@ import pytest
 import typer.main
 
 from cli.main import app
-from tests.stream.workers import ROOT, bare_environment
+from tests.stream.forked import ROOT, bare_environment
 
 _GROUP = typer.main.get_command(app)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core import names
-from tests.stream.workers import ROOT
+from tests.stream.forked import ROOT
 
 #: What each room may import of ours (docs/adr/0003).
 ALLOWED = {

@@ -14,12 +14,12 @@ import pytest
 from core.kafka_admin import ensure_topics
 from core.names import Topics
 from core.settings import Settings
-from tests.faults.fault_worker import Nursery
 from tests.faults.own_kafka import OwnKafka
 from tests.faults.own_redis import OwnRedis
 from tests.faults.proxy import Proxy
 from tests.faults.stage import PARTITIONS, Stage, with_changes
 from tests.stream.conftest import install_model  # noqa: F401 - a fixture
+from tests.stream.forked import the_nursery
 
 #: Every event becomes an alert, and every alert carries its features.
 ALERT_ALL = {"threshold_review": 0.0, "threshold_block": 1.0}
@@ -36,9 +36,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def own_kafka(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnKafka]:
+def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnKafka]:
     """A broker that every scenario leaves running and reachable."""
-    del nursery  # asked for because it takes as long to get ready: both do so side by side
+    the_nursery()  # takes as long to get ready: both do so side by side
     server = OwnKafka(tmp_path_factory.mktemp("kafka"))
     yield server
     server.close()
@@ -80,19 +80,10 @@ def way_to_redis(own_redis: OwnRedis) -> Iterator[Proxy]:
     proxy.close()
 
 
-@pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    """Where workers come from."""
-    nursery = Nursery()
-    yield nursery
-    nursery.close()
-
-
 @pytest.fixture
 def new_stage(
     settings: Settings,
     own_kafka: OwnKafka,
-    nursery: Nursery,
     install_model: Callable[[Settings], None],  # noqa: F811
     tmp_path: Path,
 ) -> Iterator[NewStage]:
@@ -127,7 +118,7 @@ def new_stage(
             kafka=own_kafka.proxied,
             redis=redis_of_workers or direct.redis.get_secret_value(),
         )
-        stages.append(Stage(direct, far, tmp_path, nursery))
+        stages.append(Stage(direct, far, tmp_path))
         return stages[-1]
 
     yield build

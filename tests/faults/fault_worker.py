@@ -6,37 +6,24 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.error import URLError
 
 import psutil
 
 from core.settings import Settings
 from stack.ports import LOOPBACK, pick
-from tests.stream.workers import ROOT, bare_environment, environment_of
+from tests.stream.forked import Process, the_nursery
+from tests.stream.workers import environment_of
 
 #: Kafka gives a dead worker's partitions to others after three seconds instead of ten.
 IMPATIENT = {"broker_session_timeout": 3.0, "broker_heartbeat_interval": 0.5}
 _START_S = 60.0
-
-
-class Process(Protocol):
-    """What is needed of a process."""
-
-    @property
-    def pid(self) -> int: ...
-
-    def poll(self) -> int | None: ...
-
-    def wait(self, timeout: float | None = None) -> int: ...
 
 
 class FaultWorker:
@@ -116,71 +103,7 @@ class FaultWorker:
         return sum(map(float, values))
 
 
-class Nursery:
-    """The process that workers are forked from; see ``tests.faults.nursery``."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.nursery"], env=bare_environment(), cwd=ROOT,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
-        self._changed = threading.Condition()
-        self._asking = threading.Lock()
-        self._started: list[_Child] = []
-        self._running: dict[int, _Child] = {}  # the system gives a number again once it is free
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
-
-    def start(self, environment: Mapping[str, str], log: Path) -> Process:
-        """Have a worker forked."""
-        order = json.dumps({"environment": dict(environment), "log": str(log)})
-        assert self._process.stdin is not None
-        with self._asking:
-            self._process.stdin.write(order.encode() + b"\n")
-            self._process.stdin.flush()
-            with self._changed:
-                assert self._changed.wait_for(lambda: self._started, _START_S)
-                return self._started.pop()
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(20)
-        self._listener.join()
-
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            told = json.loads(line)
-            with self._changed:
-                if "code" in told:
-                    self._running.pop(told["pid"]).code = told["code"]
-                else:
-                    child = self._running[told["pid"]] = _Child(told["pid"], self._changed)
-                    self._started.append(child)
-                self._changed.notify_all()
-
-
-class _Child:
-    def __init__(self, pid: int, changed: threading.Condition) -> None:
-        self.pid = pid
-        self.code: int | None = None
-        self._changed = changed
-
-    def poll(self) -> int | None:
-        return self.code
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Its exit code, once it has one."""
-        with self._changed:
-            if not self._changed.wait_for(lambda: self.code is not None, timeout):
-                raise TimeoutError(f"process {self.pid} has not ended in {timeout} s")
-        assert self.code is not None
-        return self.code
-
-
 def start_worker(
-    nursery: Nursery,
     settings: Settings,
     log: Path,
     impatient: Mapping[str, Any] | None,
@@ -189,11 +112,9 @@ def start_worker(
     """Start a worker.
 
     Args:
-        nursery: where it comes from.
         settings: of the worker.
         log: where it writes to.
-        impatient: Faust settings instead of ``IMPATIENT``; empty: the product's own, and a process
-            as a user would start it.
+        impatient: Faust settings instead of ``IMPATIENT``.
         extra: settings as environment variables.
     """
     port = pick([])
@@ -202,11 +123,4 @@ def start_worker(
         settings,
         **{"FRAUDSTREAM_METRICS_PORT": str(port), "IMPATIENT": json.dumps(dict(changes)), **extra},
     )
-    if changes:
-        return FaultWorker(nursery.start(environment, log), log, port)
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "stream"], env=environment, cwd=log.parent,
-            stdout=output, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    return FaultWorker(process, log, port)
+    return FaultWorker(the_nursery().start(environment, log), log, port)

@@ -18,7 +18,7 @@ from core.names import Topics
 from core.settings import Settings, load_settings
 from features.batch import EventBatch
 from tests.faults.commit_watch import CommitWatch
-from tests.faults.fault_worker import FaultWorker, Nursery, start_worker
+from tests.faults.fault_worker import FaultWorker, start_worker
 from tests.faults.oracle import Oracle
 from tests.faults.outcomes import Outcomes, ends_of, read_outcomes
 from tests.faults.scale import SCALE
@@ -41,14 +41,10 @@ class Stage:
         settings: as the tests reach Kafka and Redis.
         workers: as the workers do: through a proxy, perhaps.
         folder: for logs.
-        nursery: where workers come from.
     """
 
-    def __init__(
-        self, settings: Settings, workers: Settings, folder: Path, nursery: Nursery
-    ) -> None:
+    def __init__(self, settings: Settings, workers: Settings, folder: Path) -> None:
         self.settings = settings
-        self._nursery = nursery
         self.workers: list[FaultWorker] = []
         self._for_workers = workers
         self._folder = folder
@@ -75,9 +71,7 @@ class Stage:
             extra["POOR"] = json.dumps(dict(poor))
         thresholds = thresholds_of(self.settings)
         log = self._folder / f"{name}.log"
-        worker = start_worker(
-            self._nursery, self._for_workers, log, impatient, **{**thresholds, **extra}
-        )
+        worker = start_worker(self._for_workers, log, impatient, **{**thresholds, **extra})
         self.workers.append(worker)
         return worker
 

@@ -30,6 +30,7 @@ from tests.stream.workers import (
     committed,
     end_offsets,
     environment_of,
+    fresh_worker,
     publish,
     running_worker,
 )
@@ -104,16 +105,16 @@ def await_committed(settings: Settings, timeout_s: float = 20.0) -> None:
 
 
 def test_filled_topic_drained_by_one_worker_gives_offline_features(
-    ready: Settings, reader: Reader, start: Callable[..., Worker]
+    ready: Settings, reader: Reader, tmp_path: Path
 ) -> None:
     batch = events(6000)
     publish(ready, messages(batch))
-    start(**ALERT_ALL)
-    found = reader.read_until(len(batch))
+    with fresh_worker(ready, tmp_path / "worker.log", **ALERT_ALL):
+        found = reader.read_until(len(batch))
+        await_committed(ready)
     assert len(found.scores) == len(batch) == len(found.scored_ids)
     assert {alert["event_id"] for alert in found.alerts} == set(batch.event_id)
     assert_features_equal_offline(found.alerts, batch)
-    await_committed(ready)
 
 
 def test_worker_killed_on_the_way_loses_nothing_and_keeps_features(

@@ -18,24 +18,23 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from core.names import Topics, worker_group
 from core.settings import Settings
-
-ROOT = Path(__file__).parents[2]
+from tests.stream.forked import Process, bare_environment, the_nursery
 
 
 @dataclass
 class Worker:
     """One worker process."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     log: Path
 
     def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait(20)
 
     def terminate(self) -> int:
         """SIGTERM; returns the exit code. Ten seconds is what the contract allows, and slack."""
-        self.process.send_signal(signal.SIGTERM)
+        os.kill(self.process.pid, signal.SIGTERM)
         return self.process.wait(20)
 
     def await_text(self, text: str, timeout_s: float = 60.0) -> None:
@@ -44,12 +43,6 @@ class Worker:
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.05)
-
-
-def bare_environment(**extra: str) -> dict[str, str]:
-    """The environment of a child process: ours without any setting, plus those given."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("FRAUDSTREAM_")}
-    return {**kept, "PYTHONPATH": str(ROOT), **extra}
 
 
 def environment_of(settings: Settings, **extra: str) -> dict[str, str]:
@@ -69,17 +62,31 @@ def environment_of(settings: Settings, **extra: str) -> dict[str, str]:
 
 @contextmanager
 def running_worker(settings: Settings, log: Path, **extra: str) -> Iterator[Worker]:
-    """A worker as a user would start it, with the given settings; killed at the end if need be."""
+    """A worker with the given settings, its imports behind it; killed at the end if need be."""
+    worker = Worker(the_nursery().start(environment_of(settings, **extra), log), log)
+    with _killed_at_the_end(worker):
+        yield worker
+
+
+@contextmanager
+def fresh_worker(settings: Settings, log: Path, **extra: str) -> Iterator[Worker]:
+    """The same, in a process as a user would start it."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "stream"], env=environment_of(settings, **extra), cwd=log.parent,
             stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
     worker = Worker(process, log)
-    try:
+    with _killed_at_the_end(worker):
         yield worker
+
+
+@contextmanager
+def _killed_at_the_end(worker: Worker) -> Iterator[None]:
+    try:
+        yield
     finally:
-        if process.poll() is None:
+        if worker.process.poll() is None:
             worker.kill()
 
 

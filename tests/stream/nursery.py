@@ -1,11 +1,11 @@
-"""``python -m tests.faults.nursery``: workers that need not import and warm up each for itself.
+"""``python -m tests.stream.nursery``: workers that need not import and warm up each for itself.
 
 Half of the processor time of a scenario that kills twenty workers would go into starting them.
 This process does once what all of them do first, and then forks one whenever it is asked; from
-there on each is what ``python -m stream`` makes of it. ``IMPATIENT`` in its environment is a JSON
-object of Faust settings that replace those of the product (it waits ten seconds before it gives up
-a member of its group, and minutes before it gives up a request). ``POOR``, where there, holds
-the arguments of ``poor_worker.work_poorly``.
+there on each is what ``python -m stream`` makes of it. ``IMPATIENT`` in its environment, where
+there, is a JSON object of Faust settings that replace those of the product (it waits ten seconds
+before it gives up a member of its group, and minutes before it gives up a request). ``POOR``,
+where there, holds the arguments of ``poor_worker.work_poorly``.
 
 Protocol, one JSON object a line. In: ``{"environment": {…}, "log": path}``. Out: ``{"pid": …}`` in
 answer, and ``{"pid": …, "code": …}`` when a worker ended.
@@ -29,7 +29,7 @@ from features.countries import load_country_table
 from features.offline import compute_features
 from stream import app
 from stream.__main__ import main as stream_main
-from tests.faults.poor_worker import work_poorly
+from tests.stream.poor_worker import work_poorly
 
 EXIT_CRASHED = 1
 
@@ -38,7 +38,7 @@ class ImpatientApp(app.WorkerApp):
     """The worker's app with other settings."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **{**settings, **json.loads(os.environ["IMPATIENT"])})
+        super().__init__(*args, **{**settings, **json.loads(os.environ.get("IMPATIENT", "{}"))})
 
 
 def be_a_worker(environment: dict[str, str], log: Path) -> None:
