@@ -63,6 +63,7 @@ def environment_of(settings: Settings, **extra: str) -> dict[str, str]:
 @contextmanager
 def running_worker(settings: Settings, log: Path, **extra: str) -> Iterator[Worker]:
     """A worker with the given settings, its imports behind it; killed at the end if need be."""
+    log.touch()
     worker = Worker(the_nursery().start(environment_of(settings, **extra), log), log)
     with _killed_at_the_end(worker):
         yield worker
