@@ -25,6 +25,18 @@ STAGES: dict[str, tuple[str, ...]] = {
     "transport": ("(stream/transport.py", "(faust/", "(mode/", "(stream/app.py"),
 }
 OTHER = "other"
+#: Innermost functions that wait in the system. ``py-spy`` leaves out the threads that the system
+#: says are asleep, and some systems (containers with a kernel of their own) do not say.
+_WAITING = (
+    "select (selectors.py",
+    "wait (threading.py",
+    "run (stream/watchdog.py",
+    "run (stream/model_watch.py",
+    "run (stream/work_thread.py",
+    "_read_into (features/redis_link.py",
+    "confirm (stream/publish.py",
+    "consume (",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +68,25 @@ def stage_of(stack: str) -> str:
 
 
 def read_stacks(path: Path) -> Stacks:
-    """Stacks in the collapsed format (``frame;frame count`` per line)."""
+    """Stacks in the collapsed format (``frame;frame count`` per line), without those that wait."""
     count: Counter[str] = Counter()
     for line in path.read_text().splitlines():
         stack, _, number = line.rpartition(" ")
-        count[stack] += int(number)
+        innermost = stack.rpartition(";")[2]
+        if not any(mark in innermost for mark in _WAITING):
+            count[stack] += int(number)
     return Stacks(count)
 
 
 @contextmanager
-def sampled(pid: int, path: Path, form: str) -> Iterator[None]:
+def sampled(pid: int, path: Path, form: str, *more: str) -> Iterator[None]:
     """Sample the threads of a process that are on a processor, until the block ends.
 
     Args:
         pid: of the process.
         path: the file to write.
         form: ``raw`` (collapsed stacks) or ``flamegraph`` (SVG).
+        more: options of ``py-spy record``.
 
     Raises:
         SystemExit: nothing was sampled.
@@ -80,6 +95,7 @@ def sampled(pid: int, path: Path, form: str) -> Iterator[None]:
         [
             Path(sys.executable).with_name("py-spy"), "record", "--pid", str(pid),
             "--format", form, "--rate", str(_RATE), "--duration", "3600", "--output", str(path),
+            *more,
         ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
