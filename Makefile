@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 # How much larger the runs of `make soak` are than those of `make test`.
 SOAK ?= 5
+# How many processes `make test` runs in; each starts a Kafka of its own (about 600 MB).
+PROCESSES ?= 3
 # When `make` was called: the demo counts the making of the environment too.
 DEMO_STARTED := $(shell date +%s)
 BIN := $(VENV)/bin
@@ -35,7 +37,7 @@ demo: $(VENV)/.installed ## from nothing to alerts: Kafka, Redis, a model, a wor
 	@DEMO_STARTED=$(DEMO_STARTED) $(BIN)/fraudstream demo
 
 test: $(VENV)/.installed-dev ## the whole test suite, with the servers it needs
-	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
 soak: $(VENV)/.installed-dev ## the fault tests with more events, kills and rounds: SOAK=5 times as many
 	@FRAUDSTREAM_FAULT_SCALE=$(SOAK) $(BIN)/python -m pytest tests/faults --timeout 7200

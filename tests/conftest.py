@@ -13,6 +13,9 @@ from hypothesis import settings as hypothesis_settings
 from core.names import DLQ_MAX_MESSAGE_BYTES
 from core.settings import Settings, load_settings
 from tests.redis_cluster import LocalCluster, local_cluster
+from tests.servers.own_kafka import OwnKafka
+from tests.servers.own_redis import OwnRedis
+from tests.stream.forked import the_nursery
 
 # Speed is measured in bench/; a busy machine fails no test.
 hypothesis_settings.register_profile("untimed", deadline=None)
@@ -79,14 +82,25 @@ def servers(
             host, port = redis.get_container_host_ip(), redis.get_exposed_port(6379)
             yield kafka.get_bootstrap_server(), f"redis://{host}:{port}/0"
         return
-    from stack.local import LocalStack
+    redis_server = request.getfixturevalue("shared_redis")
+    yield request.getfixturevalue("own_kafka").address, redis_server.url
 
-    stack = LocalStack(tmp_path_factory.mktemp("stack"), prometheus=False)
-    try:
-        addresses = stack.up()
-        yield addresses.kafka, addresses.redis
-    finally:
-        stack.down(wipe=True)
+
+@pytest.fixture(scope="session")
+def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnKafka]:
+    """A broker that every test leaves running and reachable, whatever it did to it."""
+    the_nursery()  # takes as long to get ready: both do so side by side
+    server = OwnKafka(tmp_path_factory.mktemp("kafka"))
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
+    """A Redis that nobody harms."""
+    server = OwnRedis(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

@@ -139,9 +139,10 @@ def test_the_consumer_keeps_the_first_outcome_through_repeats_and_restarts(
     example = json.loads(dict(EXAMPLES)["alert"])
     program = tmp_path / "consumer.py"
     program.write_text(
-        CONSUMER.replace('"fraud-alerts"', repr(topic.name)).replace(
-            "my-alert-desk", f"desk-{uuid.uuid4().hex}"
-        )
+        CONSUMER.replace('"fraud-alerts"', repr(topic.name))
+        .replace("my-alert-desk", f"desk-{uuid.uuid4().hex}")
+        # Its successor has not to wait so long until Kafka gives a killed one up.
+        .replace('"group.id"', '"session.timeout.ms": 6000, "group.id"')
     )
 
     def publish(event_id: str, score: float) -> None:

@@ -1,7 +1,6 @@
 """Servers that may be killed, and scenarios on them.
 
-Nothing here uses the servers of the other tests: a broker that is killed under them would be their
-failure.
+The broker is that of the other tests, which run before and after these and not beside them.
 """
 
 from __future__ import annotations
@@ -14,12 +13,11 @@ import pytest
 from core.kafka_admin import ensure_topics
 from core.names import Topics
 from core.settings import Settings
-from tests.faults.own_kafka import OwnKafka
-from tests.faults.own_redis import OwnRedis
-from tests.faults.proxy import Proxy
 from tests.faults.stage import PARTITIONS, Stage, with_changes
+from tests.servers.own_kafka import OwnKafka
+from tests.servers.own_redis import OwnRedis
+from tests.servers.proxy import Proxy
 from tests.stream.conftest import install_model  # noqa: F401 - a fixture
-from tests.stream.forked import the_nursery
 
 #: Every event becomes an alert, and every alert carries its features.
 ALERT_ALL = {"threshold_review": 0.0, "threshold_block": 1.0}
@@ -36,31 +34,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnKafka]:
-    """A broker that every scenario leaves running and reachable."""
-    the_nursery()  # takes as long to get ready: both do so side by side
-    server = OwnKafka(tmp_path_factory.mktemp("kafka"))
-    yield server
-    server.close()
-
-
-@pytest.fixture(scope="session")
-def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
-    """A Redis that nobody harms."""
-    server = OwnRedis(tmp_path_factory.mktemp("redis"))
-    yield server
-    server.close()
-
-
-@pytest.fixture(scope="session")
 def kafka(own_kafka: OwnKafka) -> str:
-    """In place of the broker that the other tests share."""
+    """The one that is harmed, whatever serves the other tests."""
     return own_kafka.address
 
 
 @pytest.fixture(scope="session")
 def redis_url(shared_redis: OwnRedis) -> str:
-    """In place of the Redis that the other tests share."""
+    """Likewise one of our own."""
     return shared_redis.url
 
 

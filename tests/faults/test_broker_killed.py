@@ -14,9 +14,9 @@ import pytest
 from tests.faults.checks import assert_run_was_exact, assert_run_was_serial
 from tests.faults.conftest import NewStage
 from tests.faults.fault_worker import IMPATIENT
-from tests.faults.own_kafka import OwnKafka
 from tests.faults.scale import scaled
 from tests.faults.stage import PACED
+from tests.servers.own_kafka import OwnKafka
 from tests.stream.test_worker import events
 
 EVENTS = scaled(6_000)

@@ -14,11 +14,11 @@ import pytest
 from stack.ports import LOOPBACK
 from tests.faults.checks import assert_run_was_exact, assert_run_was_serial
 from tests.faults.conftest import NewStage
-from tests.faults.own_kafka import OwnKafka
-from tests.faults.own_redis import OwnRedis
-from tests.faults.proxy import Proxy
 from tests.faults.scale import scaled
 from tests.faults.stage import PACED, Stage
+from tests.servers.own_kafka import OwnKafka
+from tests.servers.own_redis import OwnRedis
+from tests.servers.proxy import Proxy
 from tests.stream.test_worker import events
 
 EVENTS = scaled(4_000)

@@ -28,10 +28,10 @@ from core.names import Topics
 from stream.work_thread import EXIT_BROKEN
 from tests.faults.checks import assert_run_was_exact
 from tests.faults.conftest import NewStage
-from tests.faults.kafka_proxy import OFFSET_COMMIT, PRODUCE
-from tests.faults.own_kafka import OwnKafka
 from tests.faults.scale import scaled
 from tests.faults.stage import Stage
+from tests.servers.kafka_proxy import OFFSET_COMMIT, PRODUCE
+from tests.servers.own_kafka import OwnKafka
 from tests.stream.test_worker import events
 from tests.stream.workers import committed
 

@@ -21,12 +21,12 @@ from tests.faults.checks import (
 )
 from tests.faults.conftest import NewStage
 from tests.faults.fault_worker import FaultWorker
-from tests.faults.own_redis import OwnRedis, cut_back, moment
-from tests.faults.proxy import Proxy
 from tests.faults.scale import SCALE, scaled
 from tests.faults.stage import PACED, Stage
 from tests.faults.state import StoredLogs
 from tests.redis_cluster import LocalCluster, local_cluster
+from tests.servers.own_redis import OwnRedis, cut_back, moment
+from tests.servers.proxy import Proxy
 from tests.stream.test_worker import events
 from tests.stream.workers import committed, end_offsets
 

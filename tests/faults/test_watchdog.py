@@ -15,9 +15,9 @@ from core.names import Topics
 from stream.watchdog import EXIT_STALLED
 from tests.faults.checks import assert_run_was_exact, assert_run_was_serial
 from tests.faults.conftest import NewStage
-from tests.faults.own_kafka import OwnKafka
-from tests.faults.own_redis import OwnRedis
 from tests.faults.scale import scaled
+from tests.servers.own_kafka import OwnKafka
+from tests.servers.own_redis import OwnRedis
 from tests.stream.test_worker import events, messages
 from tests.stream.workers import committed, end_offsets
 

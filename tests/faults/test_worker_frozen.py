@@ -11,9 +11,9 @@ import time
 from tests.faults.checks import assert_run_was_exact, assert_run_was_serial
 from tests.faults.conftest import NewStage
 from tests.faults.fault_worker import IMPATIENT, FaultWorker
-from tests.faults.own_redis import OwnRedis
 from tests.faults.scale import scaled
 from tests.faults.stage import PACED
+from tests.servers.own_redis import OwnRedis
 from tests.stream.test_worker import events
 
 EVENTS = scaled(4_000)

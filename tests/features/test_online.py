@@ -28,7 +28,7 @@ from tests.features.states import (
 pytestmark = pytest.mark.integration
 
 
-@against_redis(300)
+@against_redis(100)
 @given(batch=arrivals(), sizes=micro_batches())
 def test_input_in_total_order_equals_offline_exactly(
     batch: EventBatch, sizes: list[int], fresh_state: FreshStates
@@ -40,7 +40,7 @@ def test_input_in_total_order_equals_offline_exactly(
     assert_same_bits(matrix_of(ordered, found), offline)
 
 
-@against_redis(150)
+@against_redis(100)
 @given(batch=arrivals(), sizes=micro_batches())
 def test_splitting_into_micro_batches_changes_neither_state_nor_quantities(
     batch: EventBatch, sizes: list[int], fresh_state: FreshStates

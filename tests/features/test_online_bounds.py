@@ -151,7 +151,7 @@ def test_events_redelivered_within_horizon_and_slack_keep_their_features_after_c
     assert own.logs() == logs
 
 
-@against_redis(200)
+@against_redis(100)
 @given(batch=arrivals(), sizes=micro_batches())
 def test_compaction_after_every_micro_batch_takes_nothing_from_events_within_the_horizon(
     batch: EventBatch, sizes: list[int], fresh_state: FreshStates

@@ -23,7 +23,7 @@ from tests.features.states import FreshStates, against_redis, cut
 pytestmark = pytest.mark.integration
 
 
-@against_redis(250)
+@against_redis(120)
 @given(batch=arrivals(), sizes=micro_batches())
 def test_any_arrival_order_in_any_micro_batches_equals_the_definition(
     batch: EventBatch, sizes: list[int], fresh_state: FreshStates
@@ -34,7 +34,7 @@ def test_any_arrival_order_in_any_micro_batches_equals_the_definition(
             assert as_oracle(found[entity][row]) == quantities(event, events), (entity, row)
 
 
-@against_redis(250)
+@against_redis(120)
 @given(batch=arrivals(), sizes=micro_batches(), seed=st.integers(0, 2**32))
 def test_event_not_remembered_sees_all_that_was_put_before_and_with_it_and_is_seen_by_none(
     batch: EventBatch, sizes: list[int], seed: int, fresh_state: FreshStates

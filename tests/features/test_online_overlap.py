@@ -15,7 +15,7 @@ from tests.features.states import FreshStates, against_redis, assert_same_quanti
 pytestmark = pytest.mark.integration
 
 
-@against_redis(200)
+@against_redis(100)
 @given(batch=arrivals(), sizes=micro_batches())
 def test_overlapped_steps_equal_steps_one_after_another(
     batch: EventBatch, sizes: list[int], fresh_state: FreshStates

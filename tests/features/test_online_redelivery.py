@@ -61,7 +61,7 @@ def compacted_logs(state: OwnState) -> dict[bytes, bytes]:
     return {key: compacted(log) for key, log in state.logs().items()}
 
 
-@against_redis(200)
+@against_redis(60)
 @given(delivered=deliveries(), sizes=st.lists(micro_batches(), min_size=6, max_size=6))
 def test_redelivered_ranges_change_neither_state_nor_features(
     delivered: tuple[EventBatch, list[range]], sizes: list[list[int]], fresh_state: FreshStates
@@ -76,7 +76,7 @@ def test_redelivered_ranges_change_neither_state_nor_features(
     assert compacted_logs(again) == compacted_logs(once)
 
 
-@against_redis(100)
+@against_redis(60)
 @given(batch=arrivals(), sizes=micro_batches(), again=micro_batches())
 def test_whole_history_delivered_again_finds_its_features_in_compacted_logs(
     batch: EventBatch, sizes: list[int], again: list[int], fresh_state: FreshStates
@@ -93,7 +93,7 @@ def test_whole_history_delivered_again_finds_its_features_in_compacted_logs(
     assert state.logs() == logs
 
 
-@against_redis(100)
+@against_redis(60)
 @given(
     batch=arrivals(),
     sizes=micro_batches(),

@@ -75,7 +75,7 @@ def assert_as_defined(
             assert as_oracle(found[entity][row]) == expected, (entity, row)
 
 
-@against_redis(150)
+@against_redis(60)
 @given(
     batch=arrivals(),
     sizes=micro_batches(),
@@ -98,7 +98,7 @@ def test_writers_taking_turns_see_each_others_events_in_order_of_arrival(
         wire.close()
 
 
-@against_redis(120)
+@against_redis(60)
 @given(
     batch=histories,
     sizes=st.tuples(micro_batches(), micro_batches()),

@@ -137,7 +137,7 @@ class Run:
         ]
 
 
-@against_redis(40)
+@against_redis(25)
 @given(batch=arrivals(), sizes=micro_batches())
 def test_input_in_total_order_equals_offline_exactly(
     batch: EventBatch, sizes: list[int], redis_cluster: LocalCluster, wire: Wire

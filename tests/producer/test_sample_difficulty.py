@@ -10,7 +10,7 @@ import pytest
 from producer.sample.options import DEFAULT_ROWS, DEFAULT_SEED
 from tests.producer.sample_difficulty import ROWS, Difficulty, measure
 
-SEEDS = (DEFAULT_SEED, 1, 2)
+SEEDS = (DEFAULT_SEED, 1)
 EVERY = [(profile, seed) for profile in ("ecommerce", "banking") for seed in SEEDS]
 
 

@@ -16,7 +16,7 @@ from aiokafka.protocol.commit import (
     OffsetCommitResponse_v3,
 )
 
-from tests.faults.proxy import Link, Proxy
+from tests.servers.proxy import Link, Proxy
 
 PRODUCE = 0
 OFFSET_COMMIT = 8

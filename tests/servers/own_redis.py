@@ -12,7 +12,7 @@ import redis
 
 from stack.ports import LOOPBACK
 from stack.redis_server import find_server
-from tests.faults.ports import lasting_port
+from tests.servers.ports import lasting_port
 
 _START_S = 20.0
 

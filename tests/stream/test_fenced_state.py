@@ -216,7 +216,7 @@ class Run:
 
 @given(data=st.data(), size=st.sampled_from([30, 80, 500]))
 @hypothesis_settings(
-    max_examples=30,
+    max_examples=16,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

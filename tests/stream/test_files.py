@@ -167,7 +167,7 @@ def test_sample_replayed_and_drained_gives_offline_features_even_when_killed_on_
     own = load_settings(**{**settings.model_dump(), "profile": profile})
     install_model(own)
     csv = tmp_path / "sample.csv"
-    rows = 20_000  # more than one fetch brings: the partitions have to wait for each other
+    rows = 12_000  # more than one fetch brings: the partitions have to wait for each other
     fraudstream(
         own, tmp_path, "data", "sample",
         "--profile", profile, "--rows", str(rows), "--out", str(csv),

@@ -83,7 +83,7 @@ def merged(batch: EventBatch, partitions: list[list[int]], data: st.DataObject) 
     return released
 
 
-@against_redis(250)
+@against_redis(120)
 @given(topic=filled_topics(), data=st.data())
 def test_any_filled_partitions_merged_by_one_worker_give_the_features_of_offline(
     topic: tuple[EventBatch, list[list[int]]], data: st.DataObject, fresh_state: FreshStates

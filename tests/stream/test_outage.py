@@ -2,63 +2,27 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import redis
 
 from core.kafka_admin import ensure_topics
 from core.names import Topics
 from core.settings import Settings, load_settings
-from stack.ports import pick
-from stack.redis_server import find_server
+from tests.servers.own_redis import OwnRedis
 from tests.stream.test_worker import ALERT_ALL, assert_features_equal_offline, events, messages
 from tests.stream.workers import Reader, committed, publish, running_worker
 
 pytestmark = pytest.mark.integration
 
 
-class OwnRedis:
-    """A Redis of the test's own, which keeps its data when it is killed."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port = pick([])
-        self._folder = folder
-        self.start()
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            [
-                find_server(), "--port", str(self.port), "--bind", "127.0.0.1",
-                "--dir", self._folder, "--appendonly", "yes", "--appendfsync", "always",
-                "--save", "",
-            ],
-            stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-        client = redis.Redis(port=self.port)
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                client.ping()
-                return
-            except redis.RedisError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
-    server = OwnRedis(tmp_path)
+    server = OwnRedis(tmp_path / "redis")
     yield server
-    server.kill()
+    server.close()
 
 
 def test_redis_killed_for_seconds_holds_the_line_and_the_worker_goes_on_by_itself(
@@ -67,9 +31,7 @@ def test_redis_killed_for_seconds_holds_the_line_and_the_worker_goes_on_by_itsel
     tmp_path: Path,
     install_model: Callable[[Settings], None],
 ) -> None:
-    own = load_settings(
-        **{**settings.model_dump(), "redis": f"redis://127.0.0.1:{own_redis.port}/0"}
-    )
+    own = load_settings(**{**settings.model_dump(), "redis": own_redis.url})
     install_model(own)
     # One partition: live traffic over several is merged as it comes, not as in a filled topic.
     ensure_topics(own, Topics(own.namespace).all(own.profile), 1)
