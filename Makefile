@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 # How much larger the runs of `make soak` are than those of `make test`.
 SOAK ?= 5
-# How many processes `make test` runs in; each starts a Kafka of its own (about 600 MB).
+# How many processes `make test` and `make soak` run in; each starts a Kafka of its own (about 600 MB).
 PROCESSES ?= 3
 # When `make` was called: the demo counts the making of the environment too.
 DEMO_STARTED := $(shell date +%s)
@@ -40,7 +40,7 @@ test: $(VENV)/.installed-dev ## the whole test suite, with the servers it needs
 	@$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
 soak: $(VENV)/.installed-dev ## the fault tests with more events, kills and rounds: SOAK=5 times as many
-	@FRAUDSTREAM_FAULT_SCALE=$(SOAK) $(BIN)/python -m pytest tests/faults --timeout 7200
+	@FRAUDSTREAM_FAULT_SCALE=$(SOAK) $(BIN)/python -m pytest tests/faults --timeout 7200 --numprocesses $(PROCESSES) --dist loadfile
 
 bench: $(VENV)/.installed-dev ## the benchmarks; each writes bench/results/NAME.json and .md
 	@$(BIN)/python -m bench
