@@ -116,29 +116,29 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer._coordinator.check_errors()  # Faust never asks
         before = self._positions(consumer, partitions)
         lain = bool(consumer._fetcher._records)
-        records = await self._take(consumer, partitions, timeout)
+        records = self._onward(consumer, before, await self._take(consumer, partitions, timeout))
         if lain and self._is_live(epoch) and sum(map(len, records.values())) < _FEW:
+            due = before | {tp: found[-1].offset + 1 for tp, found in records.items()}
             more = await self._take(consumer, partitions, _FRESH_S)
-            for tp, fetched in more.items():
-                records.setdefault(tp, []).extend(fetched)
+            for tp, found in self._onward(consumer, due, more).items():
+                records.setdefault(tp, []).extend(found)
         if not self._is_live(epoch):
             if epoch == self.epoch:
                 self._put_back(consumer, records)
             return None
         after = self._positions(consumer, consumer.assignment())
         for tp in partitions - before.keys():  # it got its position on the way
-            plain = TopicPartition(tp.topic, tp.partition)
             if tp in after:
-                before[tp] = records[plain][0].offset if records.get(plain) else after[tp]
+                before[tp] = records[tp][0].offset if records.get(tp) else after[tp]
+        for tp, position in before.items():
+            reached = records[tp][-1].offset + 1 if records.get(tp) else position
+            after[tp] = max(after.get(tp, 0), reached)  # it may have been reset, or be none
         if self._began_in != epoch:
             self._began, self._began_in = {}, epoch
         for tp, position in before.items():
             self._began.setdefault(tp, position)
-        end = {}
-        for tp in after:
-            highwater = consumer.highwater(tp)
-            if highwater is not None:
-                end[TP(tp.topic, tp.partition)] = highwater
+        highwater = {tp: consumer.highwater(tp) for tp in after}
+        end = {tp: offset for tp, offset in highwater.items() if offset is not None}
         return Fetched(
             records={TP(tp.topic, tp.partition): fetched for tp, fetched in records.items()},
             before=before,
@@ -147,6 +147,21 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             at_end={tp for tp, offset in end.items() if after[tp] >= offset},
             end=end,
         )
+
+    def _onward(
+        self,
+        consumer: AIOKafkaConsumer,
+        due: Mapping[TP, int],
+        records: dict[TopicPartition, list[Any]],
+    ) -> dict[TopicPartition, list[Any]]:
+        """Records without those that lie before what was due.
+
+        aiokafka resets a position that the broker says is outside of the log, at any time, also
+        while records are waited for. What comes then is put back, for the next fetch to notice.
+        """
+        astray = {tp for tp, found in records.items() if found[0].offset < due.get(tp, 0)}
+        self._put_back(consumer, {tp: records.pop(tp) for tp in astray})
+        return records
 
     def _is_live(self, epoch: int) -> bool:
         return bool(epoch == self.epoch and self.consumer.flow_active)

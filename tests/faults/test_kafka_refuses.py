@@ -7,6 +7,8 @@ shows in what a consumer of the outcomes ends up with.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from aiokafka.errors import (
@@ -17,14 +19,19 @@ from aiokafka.errors import (
     UnknownMemberIdError,
 )
 from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
+    ResourcePatternType,
     ResourceType,
 )
 
-from core.names import Topics
+from core.names import Topics, worker_group
 from stream.work_thread import EXIT_BROKEN
 from tests.faults.checks import assert_run_was_exact
 from tests.faults.conftest import NewStage
@@ -113,6 +120,45 @@ def test_an_outcome_that_kafka_refuses_for_good_ends_the_worker_before_it_commit
     stage.start("next", batch_max=BATCH_MAX)
     assert_all_came_to_its_end(stage, 73)
     watch.assert_commits_followed_outcomes(stage.outcomes())
+
+
+def test_a_worker_that_is_shut_out_of_its_group_ends_and_says_why(new_stage: NewStage) -> None:
+    """Faust never asks its consumer for such an error, and would wait for ever."""
+    stage = new_stage()
+    batch = events(EVENTS, seed=74)
+    stage.publish(batch.take(range(EVENTS // 2)))
+    watch = stage.watch_commits()
+    worker = stage.start(batch_max=BATCH_MAX)
+    stage.await_drained()
+    with shut_out(stage):
+        assert worker.process.wait(60) != 0, worker.said()
+        assert "GroupAuthorizationFailedError" in worker.said()
+    stage.publish(batch.take(range(EVENTS // 2, EVENTS)))
+    stage.start("next", batch_max=BATCH_MAX)
+    assert_all_came_to_its_end(stage, 74)
+    watch.assert_commits_followed_outcomes(stage.outcomes())
+
+
+@contextmanager
+def shut_out(stage: Stage) -> Iterator[None]:
+    """Nobody may take part in the workers' group."""
+    group = worker_group(stage.settings.namespace, stage.settings.profile)
+    rule = AclBinding(
+        ResourceType.GROUP, group, ResourcePatternType.LITERAL, "User:ANONYMOUS", "*",
+        AclOperation.READ, AclPermissionType.DENY,
+    )  # fmt: skip
+    admin = AdminClient(stage.settings.confluent_config())
+    for done in admin.create_acls([rule]).values():
+        done.result(10)
+    try:
+        yield
+    finally:
+        filter_ = AclBindingFilter(
+            rule.restype, rule.name, rule.resource_pattern_type, rule.principal, rule.host,
+            rule.operation, rule.permission_type,
+        )  # fmt: skip
+        for done in admin.delete_acls([filter_]).values():
+            assert done.result(10)
 
 
 def limit_alerts(stage: Stage, size: int) -> None:

@@ -45,6 +45,25 @@ def test_lists_that_are_lost_on_their_way_are_read_again_in_order(new_stage: New
     assert not outcomes.repeated
 
 
+def test_a_position_that_is_reset_under_a_fetch_goes_back_to_where_it_was(
+    new_stage: NewStage,
+) -> None:
+    stage = new_stage()
+    batch = events(EVENTS, seed=144)
+    watch = stage.watch_commits()
+    worker = stage.start(batch_max=BATCH_MAX, poor={"resets": 0.1})
+    publish_in_parts(stage, batch)
+    stage.await_drained()
+    outcomes = stage.outcomes()
+    assert_run_was_serial(stage.settings, stage.oracle(batch), outcomes)
+    watch.assert_commits_followed_outcomes(outcomes)
+    said = worker.said()
+    assert said.count("on purpose: reset") > 5
+    assert "reading again" in said
+    assert worker.lives
+    assert not outcomes.repeated
+
+
 def test_a_fetch_that_sleeps_through_a_rebalance_takes_nothing_from_the_next_assignment(
     new_stage: NewStage,
 ) -> None:

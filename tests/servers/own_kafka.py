@@ -92,6 +92,9 @@ class OwnKafka:
                 "CONTROLLER:PLAINTEXT",
                 # So that the loss of a member need not be waited for as long as in production.
                 "group.min.session.timeout.ms=1000",
+                # So that a test can take a right away.
+                "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+                "allow.everyone.if.no.acl.found=true",
                 "",
             )
         )

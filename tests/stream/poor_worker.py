@@ -11,7 +11,8 @@ import sys
 import time
 from typing import Any
 
-from aiokafka.consumer.fetcher import Fetcher
+from aiokafka import TopicPartition
+from aiokafka.consumer.fetcher import Fetcher, OffsetResetStrategy
 
 from stream.fetching import Fetched, FetchThread
 from stream.pipeline import Pipeline
@@ -21,6 +22,7 @@ def work_poorly(
     pace: float = 0.0,
     loses: float = 0.0,
     late_s: float = 0.0,
+    resets: float = 0.0,
     hangs_in: str = "",
     after: int = 0,
 ) -> None:
@@ -31,6 +33,8 @@ def work_poorly(
         loses: probability that what was fetched does not arrive, though the position has moved.
         late_s: every second look at the fetched records comes so much later than it was asked for:
             whatever happens to the assignment in the meantime, happens under a waiting fetch.
+        resets: probability that under a fetch a partition's position is taken for being outside of
+            the log, and reset to its beginning.
         hangs_in: ``fetch`` or ``complete``: the step of the consumer or of the work thread that one
             day does not return, and holds its thread for ever.
         after: how often it does before.
@@ -41,6 +45,8 @@ def work_poorly(
         _lose(loses)
     if late_s:
         _be_late(late_s)
+    if resets:
+        _reset(resets)
     if hangs_in:
         _hang(
             *{"fetch": (FetchThread, "_fetch"), "complete": (Pipeline, "complete")}[hangs_in], after
@@ -85,6 +91,24 @@ def _be_late(seconds: float) -> None:
 
     Fetcher.fetched_records = late
     FetchThread._put_back = staticmethod(telling)  # type: ignore[method-assign]
+
+
+def _reset(probability: float) -> None:
+    take = FetchThread._take
+
+    async def resetting(self: FetchThread, consumer: Any, partitions: Any, wait_s: float) -> Any:
+        records = await take(self, consumer, partitions, wait_s)
+        assignment = consumer._subscription.subscription.assignment
+        for tp in partitions:
+            plain = TopicPartition(tp.topic, tp.partition)
+            if plain in assignment.tps and random.random() < probability:
+                assignment.state_value(plain).await_reset(OffsetResetStrategy.EARLIEST)
+                _say("reset")
+                if random.random() < 0.5:  # time for it to be done
+                    await asyncio.sleep(0.05)
+        return records
+
+    FetchThread._take = resetting  # type: ignore[method-assign,assignment]
 
 
 def _hang(of: type, name: str, after: int) -> None:
