@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 # Lock files are complete; --no-deps keeps pip from adding what the lock leaves out on purpose.
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-compile
 
-.PHONY: help demo test soak bench lint format locks docs clean
+.PHONY: help demo test soak bench notebooks lint format locks docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,6 +45,14 @@ soak: $(VENV)/.installed-dev ## the fault tests with more events, kills and roun
 bench: $(VENV)/.installed-dev ## the benchmarks; each writes bench/results/NAME.json and .md
 	@$(BIN)/python -m bench
 
+$(VENV)/.installed-notebooks: notebooks/requirements.txt $(VENV)/.installed
+	@echo "installing JupyterLab …"
+	@$(PIP_INSTALL) --require-hashes -r notebooks/requirements.txt
+	@touch $@
+
+notebooks: $(VENV)/.installed-notebooks ## open the notebooks in JupyterLab, on this machine only
+	@JUPYTER_PREFER_ENV_PATH=1 $(BIN)/jupyter-lab --ip 127.0.0.1 notebooks
+
 lint: $(VENV)/.installed-dev ## format, lint and type check; freshness of generated files
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
@@ -63,6 +71,8 @@ locks: $(VENV)/.installed-dev ## resolve the lock files anew
 		--no-emit-index-url --extra train --extra stack pyproject.toml build-requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --extra train --extra stack --extra dev pyproject.toml build-requirements.in -o requirements-dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --constraint requirements-dev.txt notebooks/requirements.in -o notebooks/requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url pyproject.toml bench/requirements-quix.in -o bench/requirements-quix.txt
 

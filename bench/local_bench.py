@@ -75,7 +75,7 @@ def _sample(folder: Path, profile: str, events: int) -> Path:
 
 
 def _train(csv: Path, settings: Settings) -> None:
-    command = ["train", str(csv), "--profile", settings.profile, "--promote"]
+    command = ["train", str(csv), "--profile", settings.profile, "--quick", "--promote"]
     subprocess.run(
         [sys.executable, "-m", "cli", *command],
         env={**os.environ, "FRAUDSTREAM_MODELS": str(settings.models)},

@@ -19,9 +19,12 @@ from core.errors import DataError
 from features.countries import load_country_table
 from features.csv_source import read_transactions
 from features.declared import Feature, declared_features
-from model.boosting import fit, predict
+from model.boosting import raw_scores
+from model.costs import ALERTS_PER_DAY, COSTS
 from model.dataset import Dataset, make_dataset
-from model.metrics import Outcomes, measure
+from model.families import fit_candidate, usual
+from model.imbalance import rows_of
+from model.metrics import Outcomes, Yardstick, measure
 from model.results import Interval
 from model.splits import splits_of
 
@@ -53,11 +56,15 @@ def average_precision(
     matrix = np.ascontiguousarray(data.matrix[:, columns])
     rows, scores = [], []
     for part in split.parts:
-        booster = fit(matrix[part.train], data.fraud[part.train], seed)
+        train = rows_of(matrix[part.train], data.fraud[part.train])
+        booster = fit_candidate(usual("xgboost"), train, seed)
         rows.append(part.test)
-        scores.append(predict(booster, matrix[part.test]))
+        scores.append(raw_scores(booster, matrix[part.test]))
     fraud, score = data.fraud[np.concatenate(rows)], np.concatenate(scores)
-    return measure(Outcomes(fraud, score, score >= 0.5), seed)["average_precision"]
+    flagged = score >= 0  # even odds
+    yardstick = Yardstick(COSTS[data.profile], ALERTS_PER_DAY[data.profile])
+    outcomes = Outcomes(fraud, score, flagged, flagged)
+    return measure(outcomes, yardstick, seed)["average_precision"]
 
 
 def velocity(

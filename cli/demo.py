@@ -198,7 +198,16 @@ def _train(sample: Sample, settings: Settings, console: Console, folder: Path) -
             return
     console.print("training on the first 60 % of its time …")
     _command(
-        ["train", str(sample.csv), "--profile", "ecommerce", "--until", sample.until, "--promote"],
+        [
+            "train",
+            str(sample.csv),
+            "--profile",
+            "ecommerce",
+            "--until",
+            sample.until,
+            "--quick",
+            "--promote",
+        ],
         settings,
         folder / "train.log",
     )

@@ -11,12 +11,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.models_compare import compare
 from core.errors import ModelError
 from core.settings import load_settings
 from model.registry import ModelVersion, Registry
 from model.results import SPLITS, TITLES, Evaluation, Interval
 
 app = typer.Typer(help="Model versions: look at them, choose the one in use.", no_args_is_help=True)
+app.command()(compare)
 _Profile = Annotated[
     str | None, typer.Option(help="ecommerce or banking.", show_default="FRAUDSTREAM_PROFILE")
 ]
@@ -130,11 +132,12 @@ def print_version(version: ModelVersion, console: Console) -> None:
     for split, reason in evaluation.left_out.items():
         console.print(f"  {split} is left out: {reason}", highlight=False)
     console.print("  with 95 % intervals; each split has a model of its own", highlight=False)
-    console.print(f"  more figures and plots: {version.path}/card.md\n", highlight=False)
+    console.print(f"  more figures and plots: {version.path}/card.html\n", highlight=False)
 
     data, thresholds, parity = meta.training, meta.thresholds, meta.parity
     facts = Table.grid(padding=(0, 2))
     for name, text in (
+        ("model", f"{meta.candidate}; {meta.calibration.kind}"),
         ("review from", f"{thresholds.review:.6f}  {thresholds.review_by}"),
         ("block from", f"{thresholds.block:.6f}  {thresholds.block_by}"),
         ("trained on", f"{data.rows:,} events, {data.fraud:,} fraud, {data.first} to {data.last}"),
@@ -144,6 +147,7 @@ def print_version(version: ModelVersion, console: Console) -> None:
             f"{parity.flipped} of {parity.rows:,} decisions differ, largest difference "
             f"{parity.largest_difference:.1e}",
         ),
+        ("an alert's reasons", f"{meta.explaining.us_per_row:.0f} µs"),
         ("features", f"{len(meta.feature_names)}, hash {meta.feature_hash[:12]}…"),
         ("digest", f"{meta.digest[:12]}…"),
         ("path", str(version.path)),
@@ -157,8 +161,11 @@ def _figures(evaluation: Evaluation, title: str) -> Table:
     table.columns[0].max_width = 20
     for split, figures in evaluation.splits.items():
         table.add_row(f"[bold]{split}", *(_cell(figures[metric]) for metric in _SHOWN))
-        for name, simple in evaluation.baselines[split].items():
-            cells = (_cell(simple[metric]) for metric in _SHOWN)
+        for name, other in {
+            **evaluation.subsets.get(split, {}),
+            **evaluation.baselines[split],
+        }.items():
+            cells = (_cell(other[metric]) for metric in _SHOWN)
             table.add_row(name.replace("_", " "), *cells, style="dim")
         table.add_section()
     return table

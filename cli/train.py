@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_EXTRA = ("matplotlib", "onnx", "onnxmltools", "sklearn", "xgboost")
+_EXTRA = ("imblearn", "jinja2", "matplotlib", "onnx", "onnxmltools", "optuna", "sklearn")
 _SEED = 42
+_TRIALS = 12
 
 
 def train(
@@ -55,6 +56,50 @@ def train(
             show_default="only if none is in use",
         ),
     ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Gradient boosting as it is; try nothing beside it.")
+    ] = False,
+    family: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="logistic_regression, decision_tree, random_forest or xgboost; can be repeated.",
+            show_default="all",
+        ),
+    ] = None,
+    imbalance: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="none, class_weights, under_sampling or smote; can be repeated.",
+            show_default="all",
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(help="Of tuning, for each model.", min=0, show_default=str(_TRIALS)),
+    ] = None,
+    label_delay: Annotated[
+        str | None,
+        typer.Option(
+            help="How long labels take to be known, such as 7d.",
+            show_default="ecommerce 1d, banking 1h",
+        ),
+    ] = None,
+    threshold_by: Annotated[
+        str, typer.Option(help="cost or budget: how review and block are chosen.")
+    ] = "cost",
+    alert_budget: Annotated[
+        float, typer.Option(help="Share of all events that may be alerted, for budget.")
+    ] = 0.01,
+    cost_missed: Annotated[
+        float | None, typer.Option(help="Of a fraud that is allowed.", show_default="by profile")
+    ] = None,
+    cost_review: Annotated[
+        float | None, typer.Option(help="Of an analyst's look.", show_default="by profile")
+    ] = None,
+    cost_blocked: Annotated[
+        float | None,
+        typer.Option(help="Of an honest customer turned away.", show_default="by profile"),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same seed and file: the same model.", min=0)] = _SEED,
     tz: Annotated[str, typer.Option(help="Zone of times without one, such as Asia/Tokyo.")] = "UTC",
     date_order: Annotated[
@@ -67,8 +112,10 @@ def train(
 ) -> None:
     """Train a model on a labelled CSV, evaluate it honestly, and store it as a new version.
 
-    The table shows each split of the evaluation protocol (random, time, attack) beside simple
-    baselines. docs/model.md explains it.
+    Families of models, ways with imbalance and parameters are tried inside each training part; the
+    table shows each split of the evaluation protocol (random, time, attack) beside simple
+    baselines. A run that was interrupted goes on where it was when it is started again in the same
+    way. docs/model.md explains it.
 
     Example:
 
@@ -79,12 +126,17 @@ def train(
     if until_share is not None and not 0 < until_share < 1:
         raise ConfigError(f"--until-share {until_share} is not between 0 and 1: write 0.6")
     _require_extra()
+    from cli.train_options import costs_of, policy_of, tried
     from features.countries import load_country_table
     from features.csv_source import read_transactions
     from model.dataset import make_dataset
+    from model.fitting import Procedure
+    from model.folds import LABEL_DELAY_MS
     from model.registry import Registry
     from model.training import Origin, train_model
+    from producer.options import duration_ms
 
+    budget = tried(quick, family, imbalance, trials)
     settings = load_settings(profile=profile)
     console = Console(stderr=True, highlight=False)
     with _steps(console) as steps:
@@ -104,11 +156,23 @@ def train(
         steps.update(computing, completed=1)
         fitting = steps.add_task("fitting and judging models")
         registry = Registry(settings.models)
+        procedure = Procedure(
+            budget,
+            policy_of(
+                costs_of(dataset.profile, cost_missed, cost_review, cost_blocked),
+                threshold_by,
+                alert_budget,
+            ),
+            LABEL_DELAY_MS[dataset.profile]
+            if label_delay is None
+            else duration_ms(label_delay, "--label-delay"),
+            seed,
+        )
         version = train_model(
             dataset,
             Origin(data.report.sha256, countries.digest, time.time_ns() // 1_000_000),
             registry,
-            seed,
+            procedure,
             lambda done, total: steps.update(fitting, completed=done, total=total),
         )
     for warning in data.report.warnings:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model.dataset import Dataset
-from model.metrics import Outcomes
+from model.metrics import Outcomes, day_of
 from model.splits import Split
 
 #: Honest customers of the known data take minutes from sign-up to purchase, scripts a second.
@@ -23,10 +24,18 @@ def baselines(data: Dataset, split: Split) -> dict[str, Outcomes]:
     rows = np.concatenate([part.test for part in split.parts])
     rates = [np.full(len(part.test), data.fraud[part.train].mean()) for part in split.parts]
     nothing = np.zeros(len(rows), np.bool_)
-    found = {
-        BASE_RATE: Outcomes(data.fraud[rows], np.concatenate(rates).astype(np.float32), nothing)
-    }
-    if "seconds_since_signup" in data.names:
-        quick = data.column("seconds_since_signup")[rows] <= RULE_SECONDS  # False where unknown
-        found[RULE] = Outcomes(data.fraud[rows], quick.astype(np.float32), quick)
+    fraud, day = data.fraud[rows], day_of(data.time_ms[rows])
+    base = np.concatenate(rates).astype(np.float32)
+    found = {BASE_RATE: Outcomes(fraud, base, nothing, nothing, day)}
+    quick = bought_at_once(data)
+    if quick is not None:
+        flagged = quick[rows]
+        found[RULE] = Outcomes(fraud, flagged.astype(np.float32), flagged, flagged, day)
     return found
+
+
+def bought_at_once(data: Dataset) -> NDArray[np.bool_] | None:
+    """Which events the rule flags, shape (n,); None where the profile knows no sign-up."""
+    if "seconds_since_signup" not in data.names:
+        return None
+    return data.column("seconds_since_signup") <= RULE_SECONDS  # False where unknown

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from core.errors import DataError
 from features.batch import EventBatch
 from features.countries import CountryTable
+from features.declared import declared_features
 from features.offline import compute_features
 
 #: Fewer of either class cannot be split into folds that mean anything.
@@ -54,6 +55,12 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.fraud)
 
+    @property
+    def categories(self) -> tuple[int, ...]:
+        """Columns that hold codes."""
+        coded = {one.name for one in declared_features(self.profile) if one.categories}
+        return tuple(at for at, name in enumerate(self.names) if name in coded)
+
     def column(self, name: str) -> NDArray[np.float32]:
         """Values of one feature, shape (n,)."""
         return self.matrix[:, self.names.index(name)]
@@ -79,7 +86,7 @@ def make_dataset(
     order = batch.in_total_order()
     if until_ms is not None:
         order = order[batch.time_ms[order] < until_ms]
-    fresh = _first_of_equals(batch, order)
+    fresh = first_of_equals(batch, order)
     rows = order[fresh]
     history, label = batch.take(rows), label[rows]
     labelled = np.flatnonzero(label >= 0)
@@ -109,7 +116,7 @@ def share_of_time(time_ms: NDArray[np.int64], share: float) -> int:
     return int(first + share * (last - first))
 
 
-def _first_of_equals(batch: EventBatch, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+def first_of_equals(batch: EventBatch, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Mask over ``rows``: those that equal no earlier one in all that a message carries but its id.
 
     NaN equals NaN here: two events that both lack a number are alike in it.

@@ -61,7 +61,8 @@ class DeviationReasons:
             for column, one in enumerate(reference)
             if one.median is None
         }
-        self._groups = _groups(self._features)
+        self._groups = reason_groups(self._features)
+        self._amount = next(at for at, one in enumerate(self._features) if one.kind == "amount")
 
     def explain(self, matrix: NDArray[np.float32]) -> list[list[Reason]]:
         """Up to ``TOP`` reasons for each row, the farthest first.
@@ -82,7 +83,7 @@ class DeviationReasons:
         found = np.take_along_axis(distance, columns, axis=1).tolist()
         return [
             [
-                self._reason(column, matrix[row, column], z)
+                self._reason(column, matrix[row], z)
                 for column, z in zip(columns[row].tolist(), found[row], strict=True)
                 if abs(z) >= _LEAST
             ]
@@ -101,17 +102,18 @@ class DeviationReasons:
         distance[rows, columns] = self._unknown_z[columns]
         return distance
 
-    def _reason(self, column: int, raw: np.float32, z: float) -> Reason:
-        feature = self._features[column]
+    def _reason(self, column: int, values: NDArray[np.float32], z: float) -> Reason:
+        feature, raw = self._features[column], values[column]
         # The shortest decimal that reads back as the same float32, as feature values are published.
         value = None if np.isnan(raw) else float(str(raw))
-        text = describe(feature, value, self._typical[column])
+        amount = float(str(values[self._amount]))
+        text = describe(feature, value, self._typical[column], amount)
         return Reason(
             code=CODE, feature=feature.name, value=value, contribution=round(z, 4), text=text
         )
 
 
-def _groups(features: tuple[Feature, ...]) -> list[NDArray[np.intp]]:
+def reason_groups(features: tuple[Feature, ...]) -> list[NDArray[np.intp]]:
     """Columns that say the same of several windows, in the order of the declared list.
 
     Other forms of a feature (its sine, its logarithm) are left out: nobody reads them.

@@ -5,9 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from core.errors import ModelError
+from model.calibration import Calibration
+from model.candidate import Candidate
+from model.costs import CostMatrix
 
 #: Raised by one when a field changes its meaning; added fields do not count.
-METADATA_SCHEMA = 1
+METADATA_SCHEMA = 2
 
 
 class Thresholds(msgspec.Struct, frozen=True):
@@ -83,11 +86,34 @@ class Parity(msgspec.Struct, frozen=True):
     flipped: int
 
 
+class Policy(msgspec.Struct, frozen=True):
+    """By what thresholds are chosen.
+
+    Attributes:
+        costs: of decisions.
+        by: ``cost`` or ``budget``.
+        budget: share of all events that may be alerted, for ``budget``.
+    """
+
+    costs: CostMatrix
+    by: str = "cost"
+    budget: float = 0.01
+
+
+class Explaining(msgspec.Struct, frozen=True):
+    """What the reasons of an alert cost: TreeSHAP steps, and processor µs of one row."""
+
+    steps: float
+    us_per_row: float
+
+
 class Metadata(msgspec.Struct, frozen=True):
     """One model version; see ``docs/model.md`` for the file.
 
     ``digest`` is the SHA-256 of ``model.onnx``, ``feature_hash`` that of the declared features
-    (``features.declared.feature_hash``), ``ip_table`` the digest of the IP table.
+    (``features.declared.feature_hash``), ``ip_table`` the digest of the IP table. ``thresholds``
+    were chosen by ``policy.by``; ``alternatives`` has those of each way. ``label_delay_s`` is how
+    long a label was supposed to take to be known.
     """
 
     profile: str
@@ -97,12 +123,17 @@ class Metadata(msgspec.Struct, frozen=True):
     feature_hash: str
     feature_names: tuple[str, ...]
     ip_table: str
+    candidate: Candidate
+    calibration: Calibration
+    policy: Policy
     thresholds: Thresholds
+    alternatives: dict[str, Thresholds]
     severity_bands: SeverityBands
     reference: tuple[FeatureReference, ...]
     training: TrainingData
     parity: Parity
-    parameters: dict[str, float | int | str]
+    explaining: Explaining
+    label_delay_s: float
     seed: int
     libraries: dict[str, str]
     created_at: str

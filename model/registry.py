@@ -13,7 +13,8 @@ and nothing of a version is used before its bytes were compared with the digests
 
     {root}/{profile}/champion                 v2⏎v1⏎
     {root}/{profile}/v2/SHA256SUMS            as `sha256sum -c` reads it
-    {root}/{profile}/v2/model.onnx, metadata.json, evaluation.json, card.md, plots/*.png
+    {root}/{profile}/v2/model.onnx, explain.ubj, metadata.json, evaluation.json, outcomes.npz,
+                        card.md, card.html, plots/*.png
 """
 
 from __future__ import annotations
@@ -35,8 +36,10 @@ from model.results import Evaluation, decode_evaluation
 MODEL_FILE = "model.onnx"
 METADATA_FILE = "metadata.json"
 EVALUATION_FILE = "evaluation.json"
+#: The trees without their calibration, in xgboost's own binary format.
+EXPLAIN_FILE = "explain.ubj"
 DIGESTS_FILE = "SHA256SUMS"
-REQUIRED_FILES = (MODEL_FILE, METADATA_FILE, EVALUATION_FILE)
+REQUIRED_FILES = (MODEL_FILE, EXPLAIN_FILE, METADATA_FILE, EVALUATION_FILE)
 
 _VERSION = re.compile(r"v[1-9][0-9]*")
 _DIGEST_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
@@ -153,6 +156,19 @@ class Registry:
             )
         return ModelVersion(folder, metadata, digests)
 
+    def scratch(self, profile: str, name: str) -> Path:
+        """A folder where a training may keep what it has found so far.
+
+        Raises:
+            ConfigError: it cannot be made.
+        """
+        folder = self._folder(profile) / f".training-{name}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from None
+        return folder
+
     def add(self, profile: str, build: Callable[[str], Mapping[str, bytes]]) -> str:
         """Store a new version.
 
@@ -176,10 +192,13 @@ class Registry:
                 if _store(folder, name, build(name)):
                     return name
         except OSError as error:
-            raise ConfigError(
-                f"model registry {self.root}: {error.strerror or error}: make the folder writable "
-                "or set FRAUDSTREAM_MODELS to another one"
-            ) from None
+            raise self._unwritable(error) from None
+
+    def _unwritable(self, error: OSError) -> ConfigError:
+        return ConfigError(
+            f"model registry {self.root}: {error.strerror or error}: make the folder writable "
+            "or set FRAUDSTREAM_MODELS to another one"
+        )
 
     def _folder(self, profile: str) -> Path:
         return self.root / profile_spec(profile).name
@@ -282,6 +301,8 @@ def _inside(name: str) -> bool:
 
 def _read_checked(folder: Path, name: str, digests: Mapping[str, str]) -> bytes:
     path = folder / name
+    if name not in digests:
+        raise ModelError(f"{folder / DIGESTS_FILE}: lists no {name}: {_RETRAIN}")
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from core.errors import ModelError
+from model.candidate import Choice
+from model.costs import CostMatrix
 
 #: Metric → how it is called in tables. ``precision`` and ``recall`` mean alert against label.
 TITLES = {
@@ -19,7 +21,10 @@ TITLES = {
     "roc_auc": "ROC AUC",
     "average_precision": "average precision",
     "recall_at_fpr_1pct": "recall at 1 % FPR",
+    "recall_at_fpr_01pct": "recall at 0.1 % FPR",
+    "precision_at_k_per_day": "precision of a day's first k",
     "brier": "Brier score",
+    "cost_per_1000": "cost of 1,000 events",
 }
 SPLITS = {
     "random": "stratified 5-fold, out-of-fold scores pooled",
@@ -46,12 +51,17 @@ Figures = dict[str, Interval]
 
 
 class PartSummary(msgspec.Struct, frozen=True):
-    """Size of one training and test part, and the thresholds chosen inside training."""
+    """Size of one training and test part, and what was chosen inside training.
+
+    ``model`` is the candidate (``xgboost, none``), ``calibration`` the kind of it.
+    """
 
     train_rows: int
     train_fraud: int
     test_rows: int
     test_fraud: int
+    model: str
+    calibration: str
     review: float
     block: float
 
@@ -65,8 +75,12 @@ class Evaluation(msgspec.Struct, frozen=True):
         resamples: bootstrap samples behind each interval.
         splits: split → metric → figure with interval.
         baselines: split → baseline → metric → figure with interval.
+        subsets: split → name of some of its test rows → metric → figure with interval.
         parts: split → its parts.
         left_out: split → why these data do not allow it.
+        choice: of the model that was fitted to all rows.
+        costs: by which ``cost_per_1000`` is counted.
+        per_day: the k of ``precision_at_k_per_day``.
     """
 
     profile: str
@@ -74,14 +88,21 @@ class Evaluation(msgspec.Struct, frozen=True):
     resamples: int
     splits: dict[str, Figures]
     baselines: dict[str, dict[str, Figures]]
+    subsets: dict[str, dict[str, Figures]]
     parts: dict[str, list[PartSummary]]
     left_out: dict[str, str]
+    choice: Choice
+    costs: CostMatrix
+    per_day: int
 
     def columns(self) -> dict[str, Figures]:
-        """Every column of a table of figures: the splits, then the baselines on each."""
+        """Every column of a table of figures: the splits, then subsets and baselines of each."""
         columns = dict(self.splits)
-        for split, found in self.baselines.items():
-            columns |= {f"{split}: {name.replace('_', ' ')}": one for name, one in found.items()}
+        for group in (self.subsets, self.baselines):
+            for split, found in group.items():
+                columns |= {
+                    f"{split}: {name.replace('_', ' ')}": one for name, one in found.items()
+                }
         return columns
 
 

@@ -1,4 +1,8 @@
-"""Where review and block begin, chosen on validation scores.
+"""Where review and block begin, chosen on calibrated validation scores.
+
+``cost``: what costs least by the cost matrix (``model.costs``). ``budget``: as many events are
+reviewed as there are people to look at them, and what costs least is blocked among these. Both are
+worked out, one is used.
 
 A threshold stands midway between two neighbouring distinct scores that are at least ``MIN_GAP``
 apart, so that no score lies close enough to it for rounding, or another implementation of the same
@@ -12,60 +16,77 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.metadata import SeverityBands, Thresholds
+from model.metadata import Policy, SeverityBands, Thresholds
 
 MIN_GAP = 1e-5
-BLOCK_PRECISION = 0.95
+WAYS = ("cost", "budget")
 
 _TWO = np.float32(2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Candidates:
-    """Possible thresholds, descending, and what each would have flagged, all of shape (k,)."""
+    """Possible thresholds, descending, and what each would have flagged, all of shape (k,).
+
+    The first one is above all scores and flags nothing. ``events`` and ``fraud`` are how many there
+    are.
+    """
 
     at: NDArray[np.float64]
     flagged: NDArray[np.int64]
     caught: NDArray[np.int64]
+    events: int
+    fraud: int
 
 
-def choose_thresholds(scores: NDArray[np.float32], fraud: NDArray[np.bool_]) -> Thresholds:
-    """Review at the best F1 (the highest such threshold); block at the lowest one not below it
-    from which at least ``BLOCK_PRECISION`` of the flagged events are fraud, or, where no threshold
-    reaches that, midway between the highest score and 1.
+def choose_thresholds(
+    scores: NDArray[np.float32], fraud: NDArray[np.bool_], policy: Policy
+) -> dict[str, Thresholds]:
+    """The thresholds of each of ``WAYS``.
 
     Args:
-        scores: of events the model was not fitted to, shape (n,).
+        scores: probabilities of events the model was not fitted to, shape (n,).
         fraud: their labels, shape (n,).
+        policy: costs and budget.
     """
     found = _candidates(scores, fraud)
-    highest = np.float32(scores.max())
-    # A score of exactly 1 is possible; what is above it can only be above 1.
-    above_all = max(_float32((float(highest) + 1.0) / 2.0), float(np.nextafter(highest, _TWO)))
-    if not len(found.at):
-        return Thresholds(above_all, above_all, *2 * ("all validation scores are alike",))
-    precision = found.caught / found.flagged
-    f1 = 2 * found.caught / (found.flagged + fraud.sum())
-    best = int(f1.argmax())
-    recall = found.caught[best] / fraud.sum()
-    share = found.flagged[best] / len(scores)
-    review_by = (
-        f"best F1 of {len(scores):,} validation events: F1 {f1[best]:.3f}, precision "
-        f"{precision[best]:.3f}, recall {recall:.3f}, {share:.2%} of events flagged"
+    honest = found.flagged - found.caught
+    costs = policy.costs
+    # What a threshold adds to the cost of allowing everything.
+    reviewing = found.flagged * costs.review - found.caught * costs.missed
+    blocking = honest * costs.blocked - found.flagged * costs.review
+    review, block = int(reviewing.argmin()), int(blocking.argmin())
+    if block > review:  # more would be blocked than is worth a review: the two fall together
+        review = block = int((reviewing + blocking).argmin())
+    affordable = int(np.searchsorted(found.flagged, policy.budget * len(scores), side="right")) - 1
+    first = int(blocking[: affordable + 1].argmin())
+    size = len(scores)
+    return {
+        "cost": Thresholds(
+            float(found.at[review]),
+            float(found.at[block]),
+            f"least cost of {size:,} validation events: {_worth(found, review)}",
+            f"least cost: {_worth(found, block)}",
+        ),
+        "budget": Thresholds(
+            float(found.at[affordable]),
+            float(found.at[first]),
+            f"at most {policy.budget:.2%} of {size:,} validation events: "
+            f"{_worth(found, affordable)}",
+            f"least cost within the budget: {_worth(found, first)}",
+        ),
+    }
+
+
+def _worth(found: _Candidates, at: int) -> str:
+    """What a threshold would have done."""
+    flagged, caught = int(found.flagged[at]), int(found.caught[at])
+    if not flagged:
+        return "above all of them"
+    return (
+        f"precision {caught / flagged:.3f}, recall {caught / max(found.fraud, 1):.3f}, "
+        f"{flagged / found.events:.2%} of events"
     )
-    review = float(found.at[best])
-    safe = np.flatnonzero(precision[: best + 1] >= BLOCK_PRECISION)
-    if not len(safe):
-        no_block = (
-            f"no threshold reached precision {BLOCK_PRECISION} in validation: above all of it"
-        )
-        return Thresholds(review, max(review, above_all), review_by, no_block)
-    lowest = int(safe[-1])
-    block_by = (
-        f"lowest with validation precision ≥ {BLOCK_PRECISION}: precision {precision[lowest]:.3f}, "
-        f"recall {found.caught[lowest] / fraud.sum():.3f}"
-    )
-    return Thresholds(review, float(found.at[lowest]), review_by, block_by)
 
 
 def bands_of(thresholds: Thresholds) -> SeverityBands:
@@ -86,7 +107,16 @@ def _candidates(scores: NDArray[np.float32], fraud: NDArray[np.bool_]) -> _Candi
     caught = np.cumsum(fraud[order], dtype=np.int64)
     last = np.flatnonzero(ranked[:-1] - ranked[1:] >= MIN_GAP)
     middle = (ranked[last] + ranked[last + 1]) / 2.0
-    return _Candidates(middle.astype(np.float32).astype(np.float64), last + 1, caught[last])
+    highest = scores.max()
+    # A score of exactly 1 is possible; what is above it can only be above 1.
+    above_all = max(_float32((float(highest) + 1.0) / 2.0), float(np.nextafter(highest, _TWO)))
+    return _Candidates(
+        np.append(above_all, middle.astype(np.float32).astype(np.float64)),
+        np.append(0, last + 1),
+        np.append(0, caught[last]),
+        len(scores),
+        int(fraud.sum()),
+    )
 
 
 def _float32(value: float) -> float:

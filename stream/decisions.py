@@ -20,9 +20,14 @@ from features.countries import CountryTable
 from features.declared import feature_hash
 from model.decision import decide, severity
 from model.deviation import DeviationReasons
+from model.explanations import Contributions
 from model.registry import ModelVersion, Registry
 from model.scorer import Scorer
 from stream.outcomes import OutcomeEncoder
+
+#: Alerts of a micro-batch whose reasons are asked of the model; in an attack, when nearly
+#: everything is one, the others get the cheap reasons, which say so by their code.
+MOST_EXPLAINED = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,8 @@ class DecisionMaker:
         self.version = version
         meta = version.metadata
         self.scorer = Scorer(version)
-        self._reasons = DeviationReasons(version)
+        self._reasons = Contributions(version)
+        self._cheap_reasons = DeviationReasons(version)
         review, block = settings.threshold_review, settings.threshold_block
         self.review = meta.thresholds.review if review is None else review
         self.block = meta.thresholds.block if block is None else block
@@ -76,7 +82,11 @@ class DecisionMaker:
         alerted = [row for row, one in enumerate(decisions) if one != Decision.ALLOW]
         reasons: list[list[dict[str, Any]] | None] = [None] * len(matrix)
         if alerted:
-            for row, found in zip(alerted, self._reasons.explain(matrix[alerted]), strict=True):
+            first, others = alerted[:MOST_EXPLAINED], alerted[MOST_EXPLAINED:]
+            explained = self._reasons.explain(matrix[first])
+            if others:
+                explained += self._cheap_reasons.explain(matrix[others])
+            for row, found in zip(alerted, explained, strict=True):
                 reasons[row] = [msgspec.structs.asdict(reason) for reason in found]
         return Decided(
             score=score,

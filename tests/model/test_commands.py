@@ -53,9 +53,9 @@ def refused(kind: type[FraudstreamError], *args: str) -> str:
 
 
 def test_the_first_model_is_promoted_and_the_second_is_not(csv: Path) -> None:
-    first = output_of("train", str(csv))
+    first = output_of("train", str(csv), "--quick")
     assert (first["version"], first["promoted"]) == ("v1", True)
-    second = output_of("train", str(csv), "--seed", "43")
+    second = output_of("train", str(csv), "--quick", "--seed", "43")
     assert (second["version"], second["promoted"]) == ("v2", False)
     registry = Registry(Path("models"))
     assert registry.pointer("ecommerce") == "v1"
@@ -64,7 +64,7 @@ def test_the_first_model_is_promoted_and_the_second_is_not(csv: Path) -> None:
 
 
 def test_training_again_gives_the_same_model_and_evaluation(csv: Path) -> None:
-    first, second = (output_of("train", str(csv), "--promote") for _ in range(2))
+    first, second = (output_of("train", str(csv), "--quick", "--promote") for _ in range(2))
     assert second["digest"] == first["digest"]
     one, two = (Path(found["path"]) / "evaluation.json" for found in (first, second))
     assert one.read_bytes() == two.read_bytes()
@@ -72,13 +72,13 @@ def test_training_again_gives_the_same_model_and_evaluation(csv: Path) -> None:
 
 
 def test_no_promote_leaves_the_worker_without_a_model(csv: Path) -> None:
-    assert not output_of("train", str(csv), "--no-promote")["promoted"]
+    assert not output_of("train", str(csv), "--quick", "--no-promote")["promoted"]
     assert "no ecommerce model in use" in refused(ModelError, "models", "show")
 
 
 def test_the_table_shows_splits_baselines_thresholds_and_what_to_do_next(csv: Path) -> None:
-    run("train", str(csv))
-    result = run("train", str(csv), "--seed", "2")
+    run("train", str(csv), "--quick")
+    result = run("train", str(csv), "--quick", "--seed", "2")
     assert result.exit_code == 0
     for text in ("random", "time", "attack", "base rate", "bought", "average", "review from"):
         assert text in result.stdout
@@ -91,7 +91,7 @@ def test_the_table_shows_splits_baselines_thresholds_and_what_to_do_next(csv: Pa
     ("option", "value"), [("--until", "2015-01-21T00:00:00Z"), ("--until-share", "0.5")]
 )
 def test_until_keeps_later_events_out(csv: Path, option: str, value: str) -> None:
-    found = output_of("train", str(csv), option, value)["training"]
+    found = output_of("train", str(csv), "--quick", option, value)["training"]
     assert found["until"][:10] in ("2015-01-20", "2015-01-21")
     assert found["last"] < found["until"]
     batch, _ = labelled_events()
@@ -99,39 +99,43 @@ def test_until_keeps_later_events_out(csv: Path, option: str, value: str) -> Non
 
 
 def test_contradicting_or_impossible_ends_are_wrong_use(csv: Path) -> None:
-    both = refused(ConfigError, "train", str(csv), "--until", "2015-01-21", "--until-share", "0.5")
+    both = refused(
+        ConfigError, "train", str(csv), "--quick", "--until", "2015-01-21", "--until-share", "0.5"
+    )
     assert "leave one of them out" in both
     assert "--until-share 1.5 is not between 0 and 1" in refused(
-        ConfigError, "train", str(csv), "--until-share", "1.5"
+        ConfigError, "train", str(csv), "--quick", "--until-share", "1.5"
     )
     assert "--until 'soon' is not a time" in refused(
-        ConfigError, "train", str(csv), "--until", "soon"
+        ConfigError, "train", str(csv), "--quick", "--until", "soon"
     )
 
 
 def test_a_file_without_labels_is_refused(csv: Path) -> None:
     write_csv(csv, *labelled_events(), with_label=False)
-    assert "has a label" in refused(DataError, "train", str(csv))
+    assert "has a label" in refused(DataError, "train", str(csv), "--quick")
 
 
 def test_a_file_of_one_class_is_refused(csv: Path) -> None:
     batch, label = labelled_events()
     write_csv(csv, batch, 0 * label)
-    assert "all 1,200 labelled events are honest" in refused(DataError, "train", str(csv))
+    assert "all 1,200 labelled events are honest" in refused(
+        DataError, "train", str(csv), "--quick"
+    )
 
 
 def test_too_few_rows_are_refused(csv: Path) -> None:
     batch, label = labelled_events()
     first: EventBatch = batch.take(range(60))
     write_csv(csv, first, label[:60])
-    assert "are too few" in refused(DataError, "train", str(csv))
+    assert "are too few" in refused(DataError, "train", str(csv), "--quick")
 
 
 def test_missing_packages_are_named_with_the_remedy(
     csv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "onnx" else 1)
-    message = refused(ConfigError, "train", str(csv))
+    message = refused(ConfigError, "train", str(csv), "--quick")
     assert "(onnx)" in message
     assert "pip install 'fraudstream[train]'" in message
 
@@ -140,7 +144,9 @@ def test_a_registry_that_cannot_be_written_is_named(
     csv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FRAUDSTREAM_MODELS", str(csv))  # a file, not a folder
-    assert "set FRAUDSTREAM_MODELS to another one" in refused(ConfigError, "train", str(csv))
+    assert "set FRAUDSTREAM_MODELS to another one" in refused(
+        ConfigError, "train", str(csv), "--quick"
+    )
 
 
 def test_show_prints_metadata_with_the_evaluation(stored: Registry) -> None:
@@ -156,7 +162,7 @@ def test_show_prints_metadata_with_the_evaluation(stored: Registry) -> None:
 
 
 def test_promote_and_rollback_say_what_changed(stored: Registry, csv: Path) -> None:
-    run("train", str(csv), "--no-promote")
+    run("train", str(csv), "--quick", "--no-promote")
     assert "v1 is the champion now (before: none)" in run("models", "promote", "v1").stdout
     assert output_of("models", "promote", "v2") == {
         "profile": "ecommerce", "champion": "v2", "previous": "v1",
@@ -168,7 +174,7 @@ def test_promote_and_rollback_say_what_changed(stored: Registry, csv: Path) -> N
 
 
 def test_list_marks_the_champion_and_what_is_damaged(stored: Registry, csv: Path) -> None:
-    run("train", str(csv), "--promote")
+    run("train", str(csv), "--quick", "--promote")
     (stored.root / "ecommerce" / "v1" / "model.onnx").write_bytes(b"")
     damaged, champion = output_of("models", "list")
     assert "changed or damaged" in damaged["damaged"]
@@ -182,3 +188,37 @@ def test_list_marks_the_champion_and_what_is_damaged(stored: Registry, csv: Path
 def test_an_empty_list_says_how_to_fill_it(csv: Path) -> None:
     assert output_of("models", "list") == []
     assert "fraudstream train CSV --profile ecommerce" in run("models", "list").stdout
+
+
+def test_what_is_tried_and_how_thresholds_are_chosen_is_up_to_the_caller(csv: Path) -> None:
+    found = output_of(
+        "train", str(csv), "--family", "decision_tree", "--family", "logistic_regression",
+        "--imbalance", "none", "--trials", "2", "--label-delay", "12h",
+        "--threshold-by", "budget", "--alert-budget", "0.05", "--cost-review", "7",
+    )  # fmt: skip
+    tried = found["evaluation"]["choice"]["tried"]
+    assert {one["candidate"]["family"] for one in tried} == {"decision_tree", "logistic_regression"}
+    assert [one["stage"] for one in tried].count("tuned") == 2
+    assert found["label_delay_s"] == 43_200
+    assert found["policy"] == {
+        "costs": {"missed": 40.0, "review": 7.0, "blocked": 150.0}, "by": "budget", "budget": 0.05
+    }  # fmt: skip
+    assert found["thresholds"] == found["alternatives"]["budget"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--family", "svm"), "--family 'svm' is unknown: use logistic_regression, decision_tree"),
+        (("--imbalance", "adasyn"), "--imbalance 'adasyn' is unknown: use none, class_weights"),
+        (("--quick", "--trials", "3"), "--quick tries nothing: leave out"),
+        (("--threshold-by", "f1"), "--threshold-by 'f1' is unknown: use cost or budget"),
+        (("--alert-budget", "1.5"), "--alert-budget 1.5 is not between 0 and 1"),
+        (("--cost-missed", "-3"), "--cost-missed -3.0 is not above 0"),
+        (("--label-delay", "soon"), "--label-delay 'soon' is not a duration"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(
+    csv: Path, options: tuple[str, ...], says: str
+) -> None:
+    assert says in refused(ConfigError, "train", str(csv), *options)

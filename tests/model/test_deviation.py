@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 
 from core.errors import ModelError
-from features.declared import COUNTRIES, Feature, declared_features, feature_names
+from features.declared import COUNTRIES, declared_features, feature_names
 from model.deviation import TOP, DeviationReasons
 from model.reference import reference_of
 from model.registry import ModelVersion
-from model.wording import describe
 
 FEATURES = declared_features("ecommerce")
 NAMES = feature_names("ecommerce")
@@ -71,7 +70,7 @@ def test_the_farthest_feature_comes_first_and_three_are_enough(
     assert found[0].code == "deviation"
     assert found[0].value == 7.0
     assert found[0].contribution == 7.0
-    assert found[0].text == "7 earlier events of the device within 1h (typical: 0)"
+    assert found[0].text == "this device was used 7 times in the hour before (usual: 0)"
 
 
 def test_windows_of_one_quantity_are_one_reason_of_the_shortest_among_equals(
@@ -105,7 +104,8 @@ def test_a_rare_category_is_named_and_measured_by_its_rarity(
     row = typical()
     row[0, AT["country"]] = RU
     (found,) = reasons.explain(row)
-    assert found[0].text == "country of the IP address: RU (typical: US)"
+    text = "the country of the IP address is Russian Federation (RU) (usual: United States (US))"
+    assert found[0].text == text
     shares = version.metadata.reference[AT["country"]].shares
     expected = math.sqrt(2 * math.log(shares[US] / shares[RU]))
     assert found[0].contribution == pytest.approx(expected, abs=1e-4)
@@ -116,7 +116,7 @@ def test_an_unknown_value_is_a_reason_without_a_value(reasons: DeviationReasons)
     row[0, AT["age"]] = np.nan
     (found,) = reasons.explain(row)
     assert (found[0].feature, found[0].value) == ("age", None)
-    assert found[0].text.startswith("age the user gave: unknown (typical: ")
+    assert found[0].text.startswith("the age the user gave is unknown (usual: ")
 
 
 def test_a_feature_that_was_never_known_is_a_reason_only_when_it_is(
@@ -131,7 +131,7 @@ def test_a_feature_that_was_never_known_is_a_reason_only_when_it_is(
     assert reasons.explain(row) == [[]]
     row[0, AT["age"]] = 40
     ((found,),) = reasons.explain(row)
-    assert found.text == "age the user gave: 40 (typical: unknown)"
+    assert found.text == "the age the user gave is 40 (usual: unknown)"
 
 
 def test_values_are_shortest_round_trip_float32(reasons: DeviationReasons) -> None:
@@ -163,28 +163,3 @@ def test_a_constant_feature_has_a_scale_and_shares_above_zero(fill: float) -> No
         assert one.scale > 0
         assert 0 < one.unknown_share < 1
         assert all(share > 0 for share in one.shares)
-
-
-def feature(name: str, profile: str = "ecommerce") -> Feature:
-    return next(one for one in declared_features(profile) if one.name == name)
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "usual", "text"),
-    [
-        ("user_count_1h", 1.0, 0.0, "1 earlier event of the user within 1h (typical: 0)"),
-        ("device_spend_1h", 1234.5, 0.0, "1,234.50 (typical: 0.00)"),
-        ("seconds_since_signup", 1.0, 5_000_000.0, "1 s (typical: 57.9 d)"),
-        ("seconds_since_signup", 7_200.0, 90.0, "2 h (typical: 1.5 min)"),
-        ("weekday", 6.0, 0.0, "Sunday (typical: Monday)"),
-        ("browser", 2.0, 1.0, "FireFox (typical: Chrome)"),
-        ("age", None, 33.0, "unknown (typical: 33)"),
-    ],
-)
-def test_a_value_is_worded(name: str, value: float | None, usual: float, text: str) -> None:
-    assert describe(feature(name), value, usual).endswith(text)
-
-
-def test_a_principal_component_is_worded_with_four_digits() -> None:
-    text = describe(feature("v14", "banking"), -18.52719, 0.051)
-    assert text == "principal component 14 of the transaction: -18.53 (typical: 0.051)"

@@ -10,9 +10,9 @@ import pytest
 from model.baselines import BASE_RATE, RULE, baselines
 from model.dataset import Dataset
 from model.evaluation import Evaluated, evaluate
-from model.fitting import FITS
 from model.results import decode_evaluation, encode_evaluation
 from model.splits import ATTACK_END_MS, ATTACK_FROM_MS, splits_of
+from tests.model.conftest import QUICK
 
 
 def silent(done: int, total: int) -> None:
@@ -21,7 +21,7 @@ def silent(done: int, total: int) -> None:
 
 @pytest.fixture(scope="module")
 def evaluated(dataset: Dataset) -> Evaluated:
-    return evaluate(dataset, 42, silent, resamples=50)
+    return evaluate(dataset, QUICK, silent, resamples=50)
 
 
 def test_random_folds_are_stratified_and_cover_every_row_once(dataset: Dataset) -> None:
@@ -61,7 +61,7 @@ def test_attack_is_for_ecommerce_that_covers_it(dataset: Dataset) -> None:
 
 
 def test_same_data_and_seed_give_the_same_bytes(dataset: Dataset, evaluated: Evaluated) -> None:
-    again = evaluate(dataset, 42, silent, resamples=50)
+    again = evaluate(dataset, QUICK, silent, resamples=50)
     raw = encode_evaluation(evaluated.evaluation)
     assert encode_evaluation(again.evaluation) == raw
     assert decode_evaluation(raw, "evaluation.json") == evaluated.evaluation
@@ -78,7 +78,7 @@ def test_the_bursts_are_found(evaluated: Evaluated) -> None:
 
 def test_shuffled_labels_are_not_learnt(dataset: Dataset) -> None:
     fraud = np.random.default_rng(8).permutation(dataset.fraud)
-    found = evaluate(replace(dataset, fraud=fraud), 42, silent, resamples=200).evaluation
+    found = evaluate(replace(dataset, fraud=fraud), QUICK, silent, resamples=200).evaluation
     for figures in (found.splits["random"], found.splits["time"]):
         auc = figures["roc_auc"]
         assert auc.low is not None
@@ -92,7 +92,7 @@ def test_test_rows_change_no_choice(dataset: Dataset, evaluated: Evaluated) -> N
     fraud, matrix = dataset.fraud.copy(), dataset.matrix.copy()
     fraud[cut:] = np.roll(fraud[cut:], 3)
     matrix[cut:] = 0
-    other = evaluate(replace(dataset, fraud=fraud, matrix=matrix), 42, silent, resamples=1)
+    other = evaluate(replace(dataset, fraud=fraud, matrix=matrix), QUICK, silent, resamples=1)
     (before,), (after,) = evaluated.evaluation.parts["time"], other.evaluation.parts["time"]
     assert (after.review, after.block) == (before.review, before.block)
     assert other.evaluation.splits["time"] != evaluated.evaluation.splits["time"]
@@ -109,8 +109,8 @@ def test_every_part_is_described(dataset: Dataset, evaluated: Evaluated) -> None
 
 def test_progress_counts_every_fitted_model(dataset: Dataset) -> None:
     seen: list[tuple[int, int]] = []
-    evaluate(dataset, 42, lambda done, total: seen.append((done, total)), resamples=1)
-    total = FITS * (5 + 1 + 1 + 1)
+    evaluate(dataset, QUICK, lambda done, total: seen.append((done, total)), resamples=1)
+    total = QUICK.steps * (5 + 1 + 1 + 1)
     assert sorted(seen) == [(done, total) for done in range(1, total + 1)]
 
 
@@ -122,7 +122,7 @@ def test_an_error_while_fitting_ends_the_rest(dataset: Dataset) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        evaluate(dataset, 42, failing, resamples=1)
+        evaluate(dataset, QUICK, failing, resamples=1)
     assert len(seen) <= 3
 
 

@@ -8,13 +8,18 @@ import pytest
 
 from features.countries import load_country_table
 from features.csv_source import read_transactions
-from model.boosting import predict
+from model.costs import COSTS
 from model.dataset import Dataset, make_dataset
 from model.evaluation import evaluate
 from model.export import check_parity, to_onnx
-from model.fitting import fit_part
-from model.metrics import Outcomes, measure
+from model.fitting import Procedure, fit_part
+from model.folds import LABEL_DELAY_MS
+from model.imbalance import rows_of
+from model.memo import Memo
+from model.metadata import Policy
+from model.metrics import Outcomes, Yardstick, measure
 from model.results import Interval
+from model.selection import Budget
 from model.splits import splits_of
 
 pytestmark = pytest.mark.realdata
@@ -26,6 +31,11 @@ def read(folder: Path, name: str, rejects: Path) -> Dataset:
     return make_dataset(data.batch, data.label, countries)
 
 
+def procedure(profile: str) -> Procedure:
+    """Without a search, which takes minutes."""
+    return Procedure(Budget.quick(), Policy(COSTS[profile]), LABEL_DELAY_MS[profile], 42)
+
+
 def between(figure: Interval, low: float, high: float) -> bool:
     assert figure.value is not None
     return low <= figure.value <= high
@@ -33,7 +43,9 @@ def between(figure: Interval, low: float, high: float) -> bool:
 
 def test_ecommerce_reaches_its_ceiling_and_no_more(real_data: Path, tmp_path: Path) -> None:
     data = read(real_data, "Fraud_Data.csv", tmp_path / "rejects.csv")
-    found = evaluate(data, 42, lambda done, total: None, resamples=50).evaluation
+    found = evaluate(
+        data, procedure(data.profile), lambda done, total: None, resamples=50
+    ).evaluation
     random, time, attack = (found.splits[name] for name in ("random", "time", "attack"))
     assert between(random["f1"], 0.69, 0.71)  # above it: look for the leak
     assert between(random["precision"], 0.97, 1.0)
@@ -47,12 +59,15 @@ def test_banking_ranks_later_fraud(real_data: Path, tmp_path: Path) -> None:
     data = read(real_data, "creditcard_first_170000.csv.gz", tmp_path / "rejects.csv")
     assert (len(data), data.duplicates, data.fraud.sum()) == (169_363, 637, 342)
     (part,) = splits_of(data)[0][1].parts
-    fitted = fit_part(data.matrix[part.train], data.fraud[part.train], 42, lambda: None)
-    score = predict(fitted.booster, data.matrix[part.test])
-    flagged = score >= fitted.thresholds.review
-    figures = measure(Outcomes(data.fraud[part.test], score, flagged), 42, resamples=50)
+    train = rows_of(data.matrix[part.train], data.fraud[part.train], data.categories)
+    how = procedure("banking")
+    fitted = fit_part(train, data.time_ms[part.train], how, Memo(None), lambda: None)
+    score = fitted.scores(data.matrix[part.test])
+    flagged, blocked = (score >= at for at in (fitted.thresholds.review, fitted.thresholds.block))
+    outcomes = Outcomes(data.fraud[part.test], score, flagged, blocked)
+    figures = measure(outcomes, Yardstick(COSTS["banking"], 100), 42, resamples=50)
     assert between(figures["average_precision"], 0.78, 0.9)
     assert between(figures["f1"], 0.7, 0.9)
-    graph = to_onnx(fitted.booster)
-    parity = check_parity(fitted.booster, graph, data.matrix[part.test], fitted.thresholds)
+    graph = to_onnx(fitted.booster, fitted.calibration)
+    parity = check_parity(score, graph, data.matrix[part.test], fitted.thresholds)
     assert parity.flipped == 0

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from core.errors import ConfigError, ModelError
-from model.metadata import decode_metadata, encode_metadata
+from model.metadata import METADATA_SCHEMA, decode_metadata, encode_metadata
 from model.registry import DIGESTS_FILE, METADATA_FILE, ModelVersion, Registry
 
 PROFILE = "ecommerce"
@@ -194,8 +194,8 @@ def test_two_additions_at_once_get_two_names(registry: Registry, trained: ModelV
 
 
 def test_metadata_of_a_newer_program_is_refused(trained: ModelVersion) -> None:
-    newer = msgspec.structs.replace(trained.metadata, schema=2)
-    with pytest.raises(ModelError, match="schema 2 is newer"):
+    newer = msgspec.structs.replace(trained.metadata, schema=METADATA_SCHEMA + 1)
+    with pytest.raises(ModelError, match=f"schema {METADATA_SCHEMA + 1} is newer"):
         decode_metadata(encode_metadata(newer), "metadata.json")
 
 

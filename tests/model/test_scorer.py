@@ -10,11 +10,11 @@ import onnx
 import pytest
 
 from core.errors import ModelError
-from model.boosting import fit, predict
 from model.dataset import Dataset
 from model.export import to_onnx
 from model.registry import MODEL_FILE, ModelVersion
 from model.scorer import Scorer, open_graph, run_graph
+from tests.model.conftest import LOG_ODDS, boosted, probabilities
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +43,13 @@ def test_scores_do_not_depend_on_the_order_of_rows(trained: ModelVersion, rows: 
 
 
 def test_unknown_values_take_the_way_the_trees_learnt(dataset: Dataset, rows: np.ndarray) -> None:
-    booster = fit(dataset.matrix, dataset.fraud, seed=1)
-    scores = run_graph(open_graph(to_onnx(booster), "graph"), rows)
-    np.testing.assert_allclose(scores, predict(booster, rows), rtol=0, atol=1e-6)
+    booster = boosted(dataset)
+    scores = run_graph(open_graph(to_onnx(booster, LOG_ODDS), "graph"), rows)
+    np.testing.assert_allclose(scores, probabilities(booster, rows), rtol=0, atol=1e-6)
     everything_unknown = np.full((1, rows.shape[1]), np.nan, np.float32)
     np.testing.assert_allclose(
-        run_graph(open_graph(to_onnx(booster), "graph"), everything_unknown),
-        predict(booster, everything_unknown),
+        run_graph(open_graph(to_onnx(booster, LOG_ODDS), "graph"), everything_unknown),
+        probabilities(booster, everything_unknown),
         rtol=0,
         atol=1e-6,
     )

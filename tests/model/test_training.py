@@ -10,23 +10,27 @@ import pytest
 from core.errors import ModelError
 from features.declared import feature_hash, feature_names
 from model import training
-from model.boosting import fit, predict
 from model.dataset import Dataset
 from model.export import check_parity, to_onnx
+from model.fitting import fit_part
+from model.imbalance import rows_of
+from model.memo import Memo
 from model.metadata import Thresholds
 from model.registry import ModelVersion, Registry
 from model.results import TITLES
 from model.scorer import Scorer, open_graph, run_graph
 from model.training import Origin, train_model
+from tests.model.conftest import LOG_ODDS, QUICK, boosted, probabilities
 from tests.model.events import countries
 
 
 def test_the_stored_graph_scores_like_the_trained_model(
     dataset: Dataset, trained: ModelVersion
 ) -> None:
-    booster = fit(dataset.matrix, dataset.fraud, seed=42)
+    rows = rows_of(dataset.matrix, dataset.fraud, dataset.categories)
+    final = fit_part(rows, dataset.time_ms, QUICK, Memo(None), lambda: None)
     scores = Scorer(trained).score(dataset.matrix)
-    np.testing.assert_allclose(scores, predict(booster, dataset.matrix), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(scores, final.scores(dataset.matrix), rtol=0, atol=1e-6)
 
 
 def test_metadata_describe_the_version(dataset: Dataset, trained: ModelVersion) -> None:
@@ -64,34 +68,42 @@ def test_the_card_shows_figures_thresholds_and_plots(trained: ModelVersion) -> N
 
 
 def test_a_graph_of_another_model_is_refused(dataset: Dataset) -> None:
-    booster = fit(dataset.matrix, dataset.fraud, seed=1)
-    other = to_onnx(fit(dataset.matrix, ~dataset.fraud, seed=1))
+    booster = boosted(dataset)
+    other = to_onnx(boosted(dataset, ~dataset.fraud), LOG_ODDS)
     with pytest.raises(ModelError, match=r"differs from the trained model.*nothing was stored"):
-        check_parity(booster, other, dataset.matrix, Thresholds(0.5, 0.9))
+        check_parity(
+            probabilities(booster, dataset.matrix), other, dataset.matrix, Thresholds(0.5, 0.9)
+        )
 
 
 def test_one_flipped_decision_is_enough_to_refuse(dataset: Dataset) -> None:
-    booster = fit(dataset.matrix, dataset.fraud, seed=1)
-    graph = to_onnx(booster)
-    assert check_parity(booster, graph, dataset.matrix, Thresholds(0.5, 0.9)).flipped == 0
+    booster = boosted(dataset)
+    graph = to_onnx(booster, LOG_ODDS)
+    scores = probabilities(booster, dataset.matrix)
+    assert check_parity(scores, graph, dataset.matrix, Thresholds(0.5, 0.9)).flipped == 0
     # A threshold on one side of one row's score in the graph and the other in the original.
-    original = predict(booster, dataset.matrix).astype(float)
+    original = scores.astype(float)
     exported = run_graph(open_graph(graph, "graph"), dataset.matrix).astype(float)
     row = int(np.abs(original - exported).argmax())
     assert original[row] != exported[row]
     between = (original[row] + exported[row]) / 2
     with pytest.raises(ModelError, match="1 of 1 decisions"):
-        check_parity(booster, graph, dataset.matrix[row : row + 1], Thresholds(between, between))
+        check_parity(
+            scores[row : row + 1],
+            graph,
+            dataset.matrix[row : row + 1],
+            Thresholds(between, between),
+        )
 
 
 def test_nothing_is_stored_when_parity_fails(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wrong = to_onnx(fit(dataset.matrix, ~dataset.fraud, seed=1))
-    monkeypatch.setattr(training, "to_onnx", lambda booster: wrong)
+    wrong = to_onnx(boosted(dataset, ~dataset.fraud), LOG_ODDS)
+    monkeypatch.setattr(training, "to_onnx", lambda booster, calibration: wrong)
     registry = Registry(tmp_path / "models")
     with pytest.raises(ModelError, match="nothing was stored"):
-        train_model(dataset, Origin("a", "b", 0), registry, 42, lambda done, total: None)
+        train_model(dataset, Origin("a", "b", 0), registry, QUICK, lambda done, total: None)
     assert registry.versions("ecommerce") == []
 
 
@@ -99,7 +111,9 @@ def test_training_logs_no_identity(
     dataset: Dataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO"):
-        train_model(dataset, Origin("a", "b", 0), Registry(tmp_path), 7, lambda done, total: None)
+        train_model(
+            dataset, Origin("a", "b", 0), Registry(tmp_path), QUICK, lambda done, total: None
+        )
     assert "u1" not in caplog.text
     assert "8.8." not in caplog.text
 

@@ -13,17 +13,23 @@ from onnx import TensorProto, helper, numpy_helper
 from core.settings import Settings
 from features.countries import load_country_table
 from features.declared import declared_features, feature_hash, feature_names
+from model.calibration import Calibration
+from model.candidate import Candidate
+from model.costs import COSTS
 from model.metadata import (
+    Explaining,
     FeatureReference,
     Metadata,
     Parity,
+    Policy,
     SeverityBands,
     Thresholds,
     TrainingData,
     encode_metadata,
 )
-from model.registry import Registry
+from model.registry import EXPLAIN_FILE, Registry
 from model.scorer import INPUT, OUTPUT
+from model.trees import booster_of, staircase
 from tests.stream.workers import Reader
 
 #: Score = 0.05 + 0.3 · log2(1 + events of the device (or vector) within 24 h), at most 1.
@@ -67,13 +73,22 @@ def small_graph(profile: str) -> bytes:
     return content
 
 
+def small_trees(profile: str) -> bytes:
+    """The same as trees, for the reasons; from nine events on the score is 1."""
+    names = feature_names(profile)
+    column = names.index("device_count_24h" if profile == "ecommerce" else "vector_count_24h")
+    steps = np.minimum(0.05 + WEIGHT * np.log2(1 + np.arange(10)), 1.0)
+    tree = staircase(column, np.arange(1.0, 10.0), steps, np.ones(10))
+    return bytes(booster_of([tree], len(names)).save_raw("ubj"))
+
+
 @pytest.fixture
 def install_model() -> Callable[[Settings], None]:
     """Puts the small model into the registry of the given settings, as champion."""
 
     def install(settings: Settings) -> None:
         profile = settings.profile
-        graph = small_graph(profile)
+        graph, trees = small_graph(profile), small_trees(profile)
         digest = load_country_table(settings.ip_table).digest
 
         def build(version: str) -> Mapping[str, bytes]:
@@ -85,7 +100,11 @@ def install_model() -> Callable[[Settings], None]:
                 feature_hash=feature_hash(profile, digest),
                 feature_names=feature_names(profile),
                 ip_table=digest,
+                candidate=Candidate("xgboost", "none", {}),
+                calibration=Calibration("sigmoid"),
+                policy=Policy(COSTS[profile]),
                 thresholds=Thresholds(0.5, 0.875),
+                alternatives={},
                 severity_bands=SeverityBands(0.6, 0.75, 0.9),
                 reference=tuple(
                     FeatureReference(
@@ -96,13 +115,15 @@ def install_model() -> Callable[[Settings], None]:
                 ),
                 training=TrainingData("0" * 64, "", "", None, 0, 0, 0, 0),
                 parity=Parity(0, 0.0, 0),
-                parameters={},
+                explaining=Explaining(0.0, 0.0),
+                label_delay_s=0.0,
                 seed=0,
                 libraries={},
                 created_at="2026-01-01T00:00:00Z",
             )  # fmt: skip
             return {
                 "model.onnx": graph,
+                EXPLAIN_FILE: trees,
                 "metadata.json": encode_metadata(metadata),
                 "evaluation.json": b"{}",
             }
