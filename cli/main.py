@@ -12,11 +12,13 @@ import typer
 from cli import dlq, models, stack
 from cli.alerts import alerts
 from cli.data_check import check
+from cli.data_profile import profile_file
 from cli.data_sample import sample
 from cli.demo import demo
 from cli.doctor import doctor
 from cli.feature_file import features
 from cli.replay import replay
+from cli.score import score
 from cli.train import train
 from cli.worker import worker
 from core.errors import FraudstreamError
@@ -33,15 +35,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-data = typer.Typer(help="Historical CSV files: check them, make samples.", no_args_is_help=True)
+data = typer.Typer(
+    help="Historical CSV files: check them, explore them, make samples.", no_args_is_help=True
+)
 data.command("check")(check)
+data.command("profile")(profile_file)
 data.command("sample")(sample)
 
 app.add_typer(stack.app, name="stack")
 app.add_typer(data, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(dlq.app, name="dlq")
-for command in (doctor, demo, features, train, replay, worker, alerts):
+for command in (doctor, demo, features, train, score, replay, worker, alerts):
     app.command(command.__name__)(command)
 
 
