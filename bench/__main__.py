@@ -15,6 +15,7 @@ from bench.ceiling import ceiling
 from bench.memory import memory
 from bench.offline import offline
 from bench.profile import profile
+from bench.reasons import reasons
 from bench.recipes import recipes
 from bench.scale import scale
 from bench.state import state
@@ -31,6 +32,7 @@ app.command()(scale)
 app.command()(memory)
 app.command()(velocity)
 app.command()(recipes)
+app.command()(reasons)
 
 
 @app.callback(invoke_without_command=True)

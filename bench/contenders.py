@@ -21,6 +21,7 @@ class Contender:
         share: of the events that one of its drains is timed over; less where it is slow.
         python: gives the interpreter; asked only when the contender is to run.
         metrics: whether it serves the worker's metrics.
+        usual: whether it takes part where nobody is named.
     """
 
     module: str
@@ -28,6 +29,7 @@ class Contender:
     share: float = 1.0
     python: Callable[[], str] = lambda: sys.executable
     metrics: bool = False
+    usual: bool = True
 
     def command(self) -> list[str]:
         """What starts it; makes its environment where it is not there yet."""
@@ -36,6 +38,7 @@ class Contender:
 
 #: The contender that the others are there for.
 OURS = "fraudstream"
+CHEAP = "cheap_reasons"
 CONTENDERS = {
     OURS: Contender("stream", "the worker", metrics=True),
     "plain_loop": Contender(
@@ -62,12 +65,18 @@ CONTENDERS = {
         share=0.25,
         python=quix_python,
     ),
-}
+    CHEAP: Contender(
+        "bench.cheap_reasons", "the worker, alerts explained without the model",
+        metrics=True, usual=False,
+    ),
+}  # fmt: skip
 
 
 def chosen(names: str) -> tuple[str, ...]:
     """The contenders of a comma-separated list, in the order of the registry; empty: all."""
-    wanted = {name.strip() for name in names.split(",") if name.strip()} or set(CONTENDERS)
+    wanted = {name.strip() for name in names.split(",") if name.strip()} or {
+        name for name, one in CONTENDERS.items() if one.usual
+    }
     unknown = sorted(wanted - CONTENDERS.keys())
     if unknown:
         raise typer.BadParameter(

@@ -15,13 +15,19 @@ from prometheus_client import Counter
 
 _log = logging.getLogger(__name__)
 
-_CLIENTS = ("aiokafka", "stream.librdkafka", "mode.timers")
-#: What these say when a broker cannot be reached, is just starting, or takes its time.
-_UNREACHABLE = re.compile(
-    r"KafkaConnectionError|NodeNotReadyError|RequestTimedOutError|Unable connect to node"
-    r"|Unable to (update|request) metadata|Connect call failed|coordinator dead"
-    r"|Disconnected|Connect to \S+ failed|timed out|load in progress|Timer commit is overlapping"
-)
+#: What these say when a broker cannot be reached, is just starting, or takes its time, and when it
+#: has given a member up meanwhile: the member's commits are refused one by one, which the transport
+#: says once.
+_NOISE = {
+    ("aiokafka", "stream.librdkafka", "mode.timers"): re.compile(
+        r"KafkaConnectionError|NodeNotReadyError|RequestTimedOutError|Unable connect to node"
+        r"|Unable to (update|request) metadata|Connect call failed|coordinator dead"
+        r"|Disconnected|Connect to \S+ failed|Send failed|timed out|load in progress"
+        r"|Timer commit is overlapping|Heartbeat failed for group .* coordinator|new leader"
+        r"|OffsetCommit failed for group"
+    ),
+    ("asyncio",): re.compile(r"never retrieved\s.*GroupCoordinator\._do_commit_offsets"),
+}
 
 
 class Server:
@@ -65,7 +71,10 @@ class ClientNoise(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to let the record pass."""
-        return not (record.name.startswith(_CLIENTS) and _UNREACHABLE.search(record.getMessage()))
+        return not any(
+            record.name.startswith(clients) and said.search(record.getMessage())
+            for clients, said in _NOISE.items()
+        )
 
 
 def quieten_clients() -> None:

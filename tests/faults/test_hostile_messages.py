@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +23,7 @@ from tests.faults.scale import scaled
 from tests.faults.stage import Stage
 from tests.features.written_events import SAMPLES
 from tests.stream.test_worker import events
+from tests.stream.workers import produce_all
 
 #: Messages drawn by Hypothesis, which takes its time.
 DRAWN = scaled(2_000)
@@ -32,13 +32,7 @@ DRAWN = scaled(2_000)
 def publish(stage: Stage, keys: list[Key], values: list[Value]) -> None:
     topic = Topics(stage.settings.namespace).transactions(stage.settings.profile).name
     sender = Producer({**stage.settings.confluent_config(), "compression.type": "lz4"})
-    failed: list[Any] = []
-    for key, value in zip(keys, values, strict=True):
-        sender.produce(
-            topic, value, key, on_delivery=lambda error, _: failed.append(error) if error else None
-        )
-    assert sender.flush(60) == 0
-    assert not failed, failed[0]
+    produce_all(sender, topic, zip(keys, values, strict=True))
 
 
 def genuine(profile: str, count: int) -> list[bytes]:

@@ -75,7 +75,7 @@ def test_a_fetch_that_sleeps_through_a_rebalance_takes_nothing_from_the_next_ass
     with stage.steady_load(batch, per_s=400) as published:
         for turn in range(scaled(3)):
             guest = stage.start(f"guest-{turn}", batch_max=BATCH_MAX, poor={"late_s": 1.0})
-            guest.await_text("worker ready")
+            guest.await_text("FetchThread]: Starting")  # from then on it stops gracefully
             time.sleep(2.0)
             guest.stop_gracefully()
     stage.await_drained()

@@ -200,10 +200,23 @@ def publish(
             "queue.buffering.max.messages": 500_000,
         }
     )
+    produce_all(producer, topic, messages)
+
+
+def produce_all(
+    producer: Producer, topic: str, messages: Iterable[tuple[Any, bytes | None]]
+) -> None:
+    """Keys and values, however many; every one is acknowledged afterwards."""
     failed: list[Any] = []
     for key, value in messages:
-        producer.produce(
-            topic, value, key, on_delivery=lambda error, _: failed.append(error) if error else None
-        )
-    assert producer.flush(30) == 0
+        while True:
+            try:
+                producer.produce(
+                    topic, value, key,
+                    on_delivery=lambda error, _: failed.append(error) if error else None,
+                )  # fmt: skip
+                break
+            except BufferError:  # more than the client holds at a time
+                producer.poll(0.1)
+    assert producer.flush(60) == 0
     assert not failed, failed[0]
