@@ -87,6 +87,27 @@ def test_shuffled_labels_are_not_learnt(dataset: Dataset) -> None:
         assert auc.high > 0.44
 
 
+def test_without_sign_up_lag_and_velocity_bursts_are_not_found(
+    dataset: Dataset, evaluated: Evaluated
+) -> None:
+    """There is no other way to know them: what is found then would be a leak."""
+    blind = without(dataset, "since_signup", "device_", "ip_", "user_")
+    found = evaluate(blind, QUICK, silent, resamples=1).evaluation
+    f1, before = (one.splits["random"]["f1"].value for one in (found, evaluated.evaluation))
+    assert before is not None
+    assert before > 0.5
+    assert f1 is not None
+    assert f1 < 0.3
+
+
+def without(data: Dataset, *parts: str) -> Dataset:
+    """Nobody knows the features whose names contain one of these."""
+    matrix = data.matrix.copy()
+    hidden = [at for at, name in enumerate(data.names) if any(part in name for part in parts)]
+    matrix[:, hidden] = np.nan
+    return replace(data, matrix=matrix)
+
+
 def test_test_rows_change_no_choice(dataset: Dataset, evaluated: Evaluated) -> None:
     cut = int(0.7 * len(dataset))
     fraud, matrix = dataset.fraud.copy(), dataset.matrix.copy()

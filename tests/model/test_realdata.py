@@ -21,6 +21,7 @@ from model.metrics import Outcomes, Yardstick, measure
 from model.results import Interval
 from model.selection import Budget
 from model.splits import splits_of
+from tests.model.test_evaluation import without
 
 pytestmark = pytest.mark.realdata
 
@@ -53,6 +54,17 @@ def test_ecommerce_reaches_its_ceiling_and_no_more(real_data: Path, tmp_path: Pa
     assert between(attack["f1"], 0.96, 0.99)
     assert between(time["f1"], 0.0, 0.15)  # its test part holds no ring
     assert between(time["roc_auc"], 0.5, 0.6)
+
+
+def test_without_the_sign_up_lag_velocity_finds_what_it_can(
+    real_data: Path, tmp_path: Path
+) -> None:
+    """Rings are known by their device from the second member on; without that look nothing is."""
+    data = read(real_data, "Fraud_Data.csv", tmp_path / "rejects.csv")
+    how = procedure(data.profile)
+    blind = without(data, "since_signup")
+    found = evaluate(blind, how, lambda done, total: None, resamples=20).evaluation
+    assert between(found.splits["random"]["f1"], 0.5, 0.64)
 
 
 def test_banking_ranks_later_fraud(real_data: Path, tmp_path: Path) -> None:
