@@ -131,7 +131,7 @@ def train(
     from features.csv_source import read_transactions
     from model.dataset import make_dataset
     from model.fitting import Procedure
-    from model.folds import LABEL_DELAY_MS
+    from model.folds import FIRST_SHARE, LABEL_DELAY_MS
     from model.registry import Registry
     from model.training import Origin, train_model
     from producer.options import duration_ms
@@ -166,6 +166,7 @@ def train(
             LABEL_DELAY_MS[dataset.profile]
             if label_delay is None
             else duration_ms(label_delay, "--label-delay"),
+            FIRST_SHARE[dataset.profile],
             seed,
         )
         version = train_model(

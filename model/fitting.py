@@ -43,12 +43,14 @@ class Procedure:
         budget: what is tried.
         policy: by what thresholds are chosen.
         delay_ms: how long a label takes to be known.
+        first_share: of the fraud, that the first of the folds in order of time learns from.
         seed: of everything random.
     """
 
     budget: Budget
     policy: Policy
     delay_ms: int
+    first_share: float
     seed: int
 
     @property
@@ -143,7 +145,7 @@ def _choose(
     if budget.is_settled:
         return Choice(usual(budget.families[0], budget.ways[0]))
     # Where the past is too short to be cut, the folds are not in order of time.
-    folds = expanding_folds(time_ms, rows.fraud, procedure.delay_ms) or stratified_folds(
-        rows.fraud, VALIDATION_FOLDS, seed
-    )
+    folds = expanding_folds(
+        time_ms, rows.fraud, procedure.delay_ms, procedure.first_share
+    ) or stratified_folds(rows.fraud, VALIDATION_FOLDS, seed)
     return Selection(rows, folds, budget, seed, memo, tick).choose()

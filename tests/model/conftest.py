@@ -26,7 +26,7 @@ from tests.model.events import countries, labelled_events
 
 NOW = 1_700_000_000_000
 #: Nothing is tried, which takes a second.
-QUICK = Procedure(Budget.quick(), Policy(COSTS["ecommerce"]), LABEL_DELAY_MS["ecommerce"], 42)
+QUICK = Procedure(Budget.quick(), Policy(COSTS["ecommerce"]), LABEL_DELAY_MS["ecommerce"], 0.2, 42)
 #: A raw score as log odds, as it comes from boosting.
 LOG_ODDS = Calibration("sigmoid")
 

@@ -34,7 +34,7 @@ def read(folder: Path, name: str, rejects: Path) -> Dataset:
 
 def procedure(profile: str) -> Procedure:
     """Without a search, which takes minutes."""
-    return Procedure(Budget.quick(), Policy(COSTS[profile]), LABEL_DELAY_MS[profile], 42)
+    return Procedure(Budget.quick(), Policy(COSTS[profile]), LABEL_DELAY_MS[profile], 0.5, 42)
 
 
 def between(figure: Interval, low: float, high: float) -> bool:

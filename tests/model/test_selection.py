@@ -25,14 +25,14 @@ def choose(
     data: Dataset, budget: Budget = SMALL, memo: Memo | None = None, ticks: list[int] | None = None
 ) -> Choice:
     rows = rows_of(data.matrix, data.fraud, data.categories)
-    folds = expanding_folds(data.time_ms, data.fraud, DELAY)
+    folds = expanding_folds(data.time_ms, data.fraud, DELAY, 0.2)
     counted: list[int] = [] if ticks is None else ticks
     search = Selection(rows, folds, budget, 42, memo or Memo(None), lambda: counted.append(1))
     return search.choose()
 
 
 def test_folds_expand_and_leave_the_label_delay_out(dataset: Dataset) -> None:
-    folds = expanding_folds(dataset.time_ms, dataset.fraud, DELAY)
+    folds = expanding_folds(dataset.time_ms, dataset.fraud, DELAY, 0.2)
     assert len(folds) == EXPANDING_FOLDS
     for fold in folds:
         assert fold.train.tolist() == list(range(len(fold.train)))
@@ -47,8 +47,8 @@ def test_folds_expand_and_leave_the_label_delay_out(dataset: Dataset) -> None:
 def test_folds_that_hold_too_little_are_left_out(dataset: Dataset) -> None:
     fraud = np.zeros(len(dataset), bool)
     fraud[: LEAST * 4] = True  # all of it at the beginning
-    assert expanding_folds(dataset.time_ms, fraud, 0) == []
-    everything_late = expanding_folds(dataset.time_ms, dataset.fraud, 400 * DELAY)
+    assert expanding_folds(dataset.time_ms, fraud, 0, 0.2) == []
+    everything_late = expanding_folds(dataset.time_ms, dataset.fraud, 400 * DELAY, 0.2)
     assert everything_late == []
 
 
