@@ -17,8 +17,8 @@ from tests.faults.state import StoredLogs
 from tests.stream.workers import committed, end_offsets
 
 #: What may differ between two messages about one outcome: when it was worked out again, and where
-#: its event lies if that was published again.
-_MAY_DIFFER = {"scored_at", "origin"}
+#: its event lies if that was published again. Of reasons see ``agreed``.
+_MAY_DIFFER = {"scored_at", "origin", "reasons"}
 _SHOWN = 5
 
 
@@ -136,10 +136,18 @@ def assert_partitions_agree_with_every_log(
 
 
 def agreed(event_id: str, copies: list[Copy]) -> dict[str, Any]:
-    """What all copies of an outcome say."""
+    """What all copies of an outcome say.
+
+    Who explains an alert hangs on how many there are in its micro-batch, and copies come in
+    different ones: reasons are the same where they come from the same.
+    """
     first = _lasting(copies[0].content)
     for other in copies[1:]:
         assert _lasting(other.content) == first, (event_id, first, other.content)
+    by_code: dict[str, object] = {}
+    for copy in copies:
+        for reasons in filter(None, [copy.content.get("reasons")]):
+            assert by_code.setdefault(reasons[0]["code"], reasons) == reasons, event_id
     return copies[0].content
 
 

@@ -20,11 +20,9 @@ PARTS = 40
 
 def publish_in_parts(stage: Stage, batch: EventBatch) -> None:
     """So that there is something to fetch again and again; a worker is at it from the first on."""
-    first, *others = np.array_split(np.arange(len(batch)), PARTS)
-    stage.publish(batch.take(first))
-    stage.await_scored(1)
-    for part in others:
+    for part in np.array_split(np.arange(len(batch)), PARTS):
         stage.publish(batch.take(part))
+        stage.await_scored(int(part[0]) + 1)
 
 
 def test_lists_that_are_lost_on_their_way_are_read_again_in_order(new_stage: NewStage) -> None:
@@ -51,7 +49,7 @@ def test_a_position_that_is_reset_under_a_fetch_goes_back_to_where_it_was(
     stage = new_stage()
     batch = events(EVENTS, seed=144)
     watch = stage.watch_commits()
-    worker = stage.start(batch_max=BATCH_MAX, poor={"resets": 0.5})
+    worker = stage.start(batch_max=BATCH_MAX, poor={"resets": 0.2})
     publish_in_parts(stage, batch)
     stage.await_drained()
     outcomes = stage.outcomes()

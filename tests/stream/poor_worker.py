@@ -101,10 +101,8 @@ def _reset(probability: float) -> None:
         assignment = consumer._subscription.subscription.assignment
         for tp in partitions:
             plain = TopicPartition(tp.topic, tp.partition)
-            # The broker is asked for what is not there, so that there is nothing buffered then.
-            buffered = plain in consumer._fetcher._records
-            if plain in assignment.tps and not buffered and random.random() < probability:
-                assignment.state_value(plain).await_reset(OffsetResetStrategy.EARLIEST)
+            if plain in assignment.tps and random.random() < probability:
+                consumer._fetcher.request_offset_reset([plain], OffsetResetStrategy.EARLIEST)
                 _say("reset")
                 if random.random() < 0.5:  # time for it to be done
                     await asyncio.sleep(0.05)
