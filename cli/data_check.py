@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
+from cli.csv_options import AsJson, DateOrder, Profile, Rejects, Tz
 from core.errors import ConfigError
 from features.csv_source import (
     IP_TABLE,
@@ -31,18 +32,11 @@ from features.iso_times import iso_time
 def check(
     csv: Annotated[Path, typer.Argument(help="Transactions or a table of IP ranges; may be gzip.")],
     *,
-    profile: Annotated[
-        str | None, typer.Option(help="ecommerce or banking.", show_default="what the header says")
-    ] = None,
-    tz: Annotated[str, typer.Option(help="Zone of times without one, such as Asia/Tokyo.")] = "UTC",
-    date_order: Annotated[
-        str, typer.Option(help="mdy, dmy or ymd, where a file leaves it open.")
-    ] = "auto",
-    rejects: Annotated[
-        Path | None,
-        typer.Option(help="Write rejected lines here.", show_default="NAME.rejects.csv, here"),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    profile: Profile = None,
+    tz: Tz = "UTC",
+    date_order: DateOrder = "auto",
+    rejects: Rejects = None,
+    as_json: AsJson = False,
 ) -> None:
     """Read a historical CSV as replay and train do, and say what was found.
 

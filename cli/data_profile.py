@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cli.csv_options import AsJson, DateOrder, Profile, Rejects, Tz, require_packages
 from core.errors import ConfigError, DataError
 from core.settings import load_settings
 
@@ -26,18 +27,11 @@ def profile_file(
     out: Annotated[
         Path | None, typer.Option(help="Page to write.", show_default="NAME.profile.html, here")
     ] = None,
-    profile: Annotated[
-        str | None, typer.Option(help="ecommerce or banking.", show_default="what the header says")
-    ] = None,
-    tz: Annotated[str, typer.Option(help="Zone of times without one, such as Asia/Tokyo.")] = "UTC",
-    date_order: Annotated[
-        str, typer.Option(help="mdy, dmy or ymd, where a file leaves it open.")
-    ] = "auto",
-    rejects: Annotated[
-        Path | None,
-        typer.Option(help="Write rejected lines here.", show_default="NAME.rejects.csv, here"),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    profile: Profile = None,
+    tz: Tz = "UTC",
+    date_order: DateOrder = "auto",
+    rejects: Rejects = None,
+    as_json: AsJson = False,
 ) -> None:
     """Explore a historical CSV: distributions, fraud over time and place, leaks and traps.
 
@@ -50,7 +44,7 @@ def profile_file(
 
         fraudstream data profile creditcard.csv.gz --json
     """
-    _require_extra()
+    require_packages(_EXTRA, "exploring a file")
     from features.countries import load_country_table
     from features.csv_source import read_transactions
     from features.csv_source.report import bare_name
@@ -132,14 +126,3 @@ def _show(page: Path, found: Exploration) -> None:
     if clear:
         console.print("\nnothing wrong: " + escape(" ".join(one.title for one in clear)))
     console.print(f"\nthe whole picture: {escape(str(page))}")
-
-
-def _require_extra() -> None:
-    from importlib.util import find_spec
-
-    missing = [name for name in _EXTRA if find_spec(name) is None]
-    if missing:
-        raise ConfigError(
-            f"exploring a file needs packages that are not installed ({', '.join(missing)}): "
-            "pip install 'fraudstream[train]'"
-        )

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from cli.csv_options import AsJson, DateOrder, Profile, Rejects, Tz
 from core.settings import load_settings
 
 if TYPE_CHECKING:
@@ -36,18 +37,11 @@ def features(
             help="Show one event's features and the earlier events that made them.",
         ),
     ] = None,
-    profile: Annotated[
-        str | None, typer.Option(help="ecommerce or banking.", show_default="what the header says")
-    ] = None,
-    tz: Annotated[str, typer.Option(help="Zone of times without one, such as Asia/Tokyo.")] = "UTC",
-    date_order: Annotated[
-        str, typer.Option(help="mdy, dmy or ymd, where a file leaves it open.")
-    ] = "auto",
-    rejects: Annotated[
-        Path | None,
-        typer.Option(help="Write rejected lines here.", show_default="NAME.rejects.csv, here"),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    profile: Profile = None,
+    tz: Tz = "UTC",
+    date_order: DateOrder = "auto",
+    rejects: Rejects = None,
+    as_json: AsJson = False,
 ) -> None:
     """Compute what a model is given for each event of a CSV, and write it as a Parquet file.
 

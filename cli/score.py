@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from cli.csv_options import AsJson, DateOrder, Profile, Rejects, Tz
 from core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -28,9 +29,7 @@ if TYPE_CHECKING:
 def score(
     csv: Annotated[Path, typer.Argument(help="Transactions; may be gzip.")],
     *,
-    profile: Annotated[
-        str | None, typer.Option(help="ecommerce or banking.", show_default="what the header says")
-    ] = None,
+    profile: Profile = None,
     version: Annotated[
         str | None, typer.Option(help="Model version, such as v2.", show_default="the champion")
     ] = None,
@@ -52,15 +51,10 @@ def score(
             "--identities", help="Show users, devices and addresses of the highest scores."
         ),
     ] = False,
-    tz: Annotated[str, typer.Option(help="Zone of times without one, such as Asia/Tokyo.")] = "UTC",
-    date_order: Annotated[
-        str, typer.Option(help="mdy, dmy or ymd, where a file leaves it open.")
-    ] = "auto",
-    rejects: Annotated[
-        Path | None,
-        typer.Option(help="Write rejected lines here.", show_default="NAME.rejects.csv, here"),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    tz: Tz = "UTC",
+    date_order: DateOrder = "auto",
+    rejects: Rejects = None,
+    as_json: AsJson = False,
 ) -> None:
     """Score every event of a CSV with a model version, as the stream would after a replay of it.
 

@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from cli.csv_options import AsJson, DateOrder, Profile, Rejects, Tz, require_packages
 from cli.models import print_version, version_as_dict
 from core.errors import ConfigError
 from core.settings import load_settings
@@ -37,10 +38,7 @@ def train(
         typer.Argument(help="Labelled transactions, also gzipped.", exists=True, dir_okay=False),
     ],
     *,
-    profile: Annotated[
-        str | None,
-        typer.Option(help="ecommerce or banking.", show_default="what the file's header says"),
-    ] = None,
+    profile: Profile = None,
     until: Annotated[
         str | None, typer.Option(help="Use only events before this time (ISO 8601).")
     ] = None,
@@ -101,14 +99,10 @@ def train(
         typer.Option(help="Of an honest customer turned away.", show_default="by profile"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed and file: the same model.", min=0)] = _SEED,
-    tz: Annotated[str, typer.Option(help="Zone of times without one, such as Asia/Tokyo.")] = "UTC",
-    date_order: Annotated[
-        str | None, typer.Option(help="mdy, dmy or ymd, where a file leaves it open.")
-    ] = None,
-    rejects: Annotated[
-        Path | None, typer.Option(help="Write rejected lines here, with their reasons.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    tz: Tz = "UTC",
+    date_order: DateOrder = "auto",
+    rejects: Rejects = None,
+    as_json: AsJson = False,
 ) -> None:
     """Train a model on a labelled CSV, evaluate it honestly, and store it as a new version.
 
@@ -125,7 +119,7 @@ def train(
         raise ConfigError("--until and --until-share say the same thing: leave one of them out")
     if until_share is not None and not 0 < until_share < 1:
         raise ConfigError(f"--until-share {until_share} is not between 0 and 1: write 0.6")
-    _require_extra()
+    require_packages(_EXTRA, "training")
     from cli.train_options import costs_of, policy_of, tried
     from features.countries import load_country_table
     from features.csv_source import read_transactions
@@ -213,18 +207,6 @@ def _until_ms(
     if until is not None:
         return moment_ms(until, "--until", zone_named(tz))
     return None if share is None else share_of_time(time_ms, share)
-
-
-def _require_extra() -> None:
-    """One clear line where the packages of the ``train`` extra are missing."""
-    from importlib.util import find_spec
-
-    missing = [name for name in _EXTRA if find_spec(name) is None]
-    if missing:
-        raise ConfigError(
-            f"training needs packages that are not installed ({', '.join(missing)}): "
-            "pip install 'fraudstream[train]'"
-        )
 
 
 @contextmanager

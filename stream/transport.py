@@ -279,6 +279,10 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Offsets inside a batch are no gap."""
 
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """``stream.watchdog`` sees a consumer that hangs; Faust's own look ends the worker where
+        aiokafka is just resetting a position."""
+
     def on_buffer_full(self, tp: TP) -> None:
         """Backpressure is the number of outstanding batches."""
 
