@@ -83,7 +83,8 @@ def score(
     from features.csv_source import read_transactions
     from features.csv_source.report import default_rejects_path
     from features.iso_times import iso_time
-    from stream.offline_scores import as_replayed, decision_maker, offline_scores
+    from stream.decisions import load_decision_maker
+    from stream.offline_scores import as_replayed, offline_scores
 
     settings = load_settings(profile=profile)
     inputs = (csv, rejects or default_rejects_path(csv), settings.ip_table)
@@ -107,7 +108,7 @@ def score(
         )
         settings = load_settings(profile=data.batch.profile)
         countries = load_country_table(settings.ip_table)
-        decisions = decision_maker(settings, countries, version)
+        decisions = load_decision_maker(settings, countries, version)
         rows = as_replayed(data.batch, limit)
         tally = Tally(data.label[rows], identities)
         scoring = bar.add_task("scoring", total=len(rows))

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from sklearn.model_selection import StratifiedKFold
 
 from model.calibration import KINDS, Calibration
+from model.folds import stratified_folds
 
 _FOLDS = 5
 #: Steps this close are one: other sums of the same trees may differ by as much.
@@ -52,12 +52,11 @@ def fit_calibration(raw: NDArray[np.float32], fraud: NDArray[np.bool_], kind: st
 def _cross_fitted(
     raw: NDArray[np.float32], fraud: NDArray[np.bool_], kind: str, seed: int
 ) -> float:
-    folds = StratifiedKFold(
-        min(_FOLDS, int(fraud.sum()), int((~fraud).sum())), shuffle=True, random_state=seed
-    )
+    number = min(_FOLDS, int(fraud.sum()), int((~fraud).sum()))
     found = np.empty(len(raw), np.float32)
-    for rest, fold in folds.split(raw, fraud):
-        found[fold] = fit_calibration(raw[rest], fraud[rest], kind).apply(raw[fold])
+    for fold in stratified_folds(fraud, number, seed):
+        fitted = fit_calibration(raw[fold.train], fraud[fold.train], kind)
+        found[fold.test] = fitted.apply(raw[fold.test])
     return round(float(log_loss(fraud, found.astype(np.float64))), 6)
 
 

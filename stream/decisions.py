@@ -97,13 +97,20 @@ class DecisionMaker:
         )
 
 
-def load_decision_maker(settings: Settings, countries: CountryTable) -> DecisionMaker:
-    """The champion of the settings' profile, checked against the features of this program.
+def load_decision_maker(
+    settings: Settings, countries: CountryTable, version: str | None = None
+) -> DecisionMaker:
+    """A version of the settings' profile, checked against the features of this program.
+
+    Args:
+        settings: profile, registry and thresholds.
+        countries: the IP table in use.
+        version: its name; None for the champion.
 
     Raises:
-        ModelError: there is no champion, it is damaged, or it was made for other features.
+        ModelError: it is missing, damaged, or was made for other features.
+        ConfigError: the thresholds contradict each other.
     """
-    version = Registry(settings.models).load(settings.profile)
-    maker = DecisionMaker(version, settings)
+    maker = DecisionMaker(Registry(settings.models).load(settings.profile, version), settings)
     maker.scorer.refuse_unless(feature_hash(settings.profile, countries.digest))
     return maker

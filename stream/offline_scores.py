@@ -22,36 +22,14 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from core.settings import Settings
 from features.batch import EventBatch
 from features.countries import CountryTable
-from features.declared import feature_hash
 from features.known import country_codes
 from features.offline import compute_features
-from model.registry import Registry
 from stream.decisions import MOST_EXPLAINED, DecisionMaker
 from stream.outcomes import Scored
 
 _DEVICE_USERS = "device_users_24h"
-
-
-def decision_maker(
-    settings: Settings, countries: CountryTable, version: str | None = None
-) -> DecisionMaker:
-    """A version of the settings' profile, checked against the features of this program.
-
-    Args:
-        settings: profile, registry and thresholds.
-        countries: the IP table in use.
-        version: its name; None for the champion.
-
-    Raises:
-        ModelError: it is missing, damaged, or was made for other features.
-        ConfigError: the thresholds contradict each other.
-    """
-    maker = DecisionMaker(Registry(settings.models).load(settings.profile, version), settings)
-    maker.scorer.refuse_unless(feature_hash(settings.profile, countries.digest))
-    return maker
 
 
 def as_replayed(batch: EventBatch, limit: int | None = None) -> NDArray[np.intp]:
