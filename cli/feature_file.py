@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from cli.csv_options import AsJson, DateOrder, Profile, Rejects, Tz
+from cli.step_bars import step_bars
 from core.settings import load_settings
 
 if TYPE_CHECKING:
@@ -70,15 +70,7 @@ def features(
     if out is not None:
         check_feature_path(out, csv, rejects or default_rejects_path(csv), settings.ip_table)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=as_json or not console.is_terminal,
-    ) as bar:
+    with step_bars(console, transient=True, hidden=as_json) as bar:
         reading = bar.add_task(f"reading {csv.name}", total=None)
         data = read_transactions(
             csv,

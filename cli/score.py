@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from cli.csv_options import AsJson, DateOrder, Profile, Rejects, Tz
+from cli.step_bars import step_bars
 from core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ def score(
         check_place(alerts, ALERTS, "alerts.jsonl", *inputs, out)
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    with _bar(console, hidden=as_json) as bar:
+    with step_bars(console, transient=True, hidden=as_json) as bar:
         reading = bar.add_task(f"reading {csv.name}", total=None)
         data = read_transactions(
             csv,
@@ -181,18 +180,3 @@ def _in_the_future(time_ms: NDArray[np.int64], settings: Settings) -> int:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-@contextmanager
-def _bar(console: Console, *, hidden: bool) -> Iterator[Progress]:
-    """A bar for each step in a terminal, gone at the end; elsewhere nothing."""
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=hidden or not console.is_terminal,
-    ) as bar:
-        yield bar

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from cli.csv_options import AsJson, DateOrder, Profile, Rejects, Tz, require_packages
 from cli.models import print_version, version_as_dict
+from cli.step_bars import step_bars
 from core.errors import ConfigError
 from core.settings import load_settings
 
@@ -133,7 +131,7 @@ def train(
     budget = tried(quick, family, imbalance, trials)
     settings = load_settings(profile=profile)
     console = Console(stderr=True, highlight=False)
-    with _steps(console) as steps:
+    with step_bars(console) as steps:
         reading = steps.add_task(f"reading {csv.name}")
         data = read_transactions(
             csv,
@@ -207,16 +205,3 @@ def _until_ms(
     if until is not None:
         return moment_ms(until, "--until", zone_named(tz))
     return None if share is None else share_of_time(time_ms, share)
-
-
-@contextmanager
-def _steps(console: Console) -> Iterator[Progress]:
-    """A bar for each step in a terminal; elsewhere nothing but the finished bars."""
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        console=console,
-    ) as steps:
-        yield steps
