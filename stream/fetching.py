@@ -128,8 +128,10 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             return None
         after = self._positions(consumer, consumer.assignment())
         for tp in partitions - before.keys():  # it got its position on the way
-            if tp in after:
-                before[tp] = records[tp][0].offset if records.get(tp) else after[tp]
+            if records.get(tp):
+                before[tp] = records[tp][0].offset  # even if it has lost its position again
+            elif tp in after:
+                before[tp] = after[tp]
         for tp, position in before.items():
             reached = records[tp][-1].offset + 1 if records.get(tp) else position
             after[tp] = max(after.get(tp, 0), reached)  # it may have been reset, or be none

@@ -49,7 +49,7 @@ def test_a_position_that_is_reset_under_a_fetch_goes_back_to_where_it_was(
     stage = new_stage()
     batch = events(EVENTS, seed=144)
     watch = stage.watch_commits()
-    worker = stage.start(batch_max=BATCH_MAX, poor={"resets": 0.2})
+    worker = stage.start(batch_max=BATCH_MAX, poor={"resets": 0.5})
     publish_in_parts(stage, batch)
     stage.await_drained()
     outcomes = stage.outcomes()
