@@ -27,8 +27,8 @@ _TYPES = {
     "day": np.dtype(np.int32),
 }
 _OPTIONAL = "day"
-#: The names of the splits: an archive whose list of members was cut short is still an archive.
-_SPLITS = "splits"
+#: The names of all others: an archive whose list of members was cut short is still an archive.
+_CONTENTS = "contents"
 _BAD_ARCHIVE = (zipfile.BadZipFile, zlib.error)
 
 
@@ -40,7 +40,7 @@ def encode_outcomes(outcomes: Mapping[str, Outcomes]) -> bytes:
     """
     starts = [int(one.day.min()) for one in outcomes.values() if one.day is not None]
     first = min(starts, default=0)
-    arrays: dict[str, NDArray[np.generic]] = {_SPLITS: np.array(list(outcomes), np.str_)}
+    arrays: dict[str, NDArray[np.generic]] = {}
     for split, one in outcomes.items():
         day = None if one.day is None else one.day - first
         for name, column in (
@@ -52,6 +52,7 @@ def encode_outcomes(outcomes: Mapping[str, Outcomes]) -> bytes:
         ):
             if column is not None:
                 arrays[f"{split}_{name}"] = column.astype(_TYPES[name])
+    arrays = {_CONTENTS: np.array(list(arrays), np.str_), **arrays}
     buffer = io.BytesIO()
     # The archive's members have numpy's fixed date, not today's.
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
@@ -69,9 +70,10 @@ def decode_outcomes(raw: bytes, where: str) -> dict[str, Outcomes]:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, TypeError, EOFError, RuntimeError, *_BAD_ARCHIVE):
         raise ModelError(_refusal(where, "it is no archive of arrays")) from None
-    if _SPLITS not in arrays:
-        raise ModelError(_refusal(where, f"{_SPLITS!r} is missing"))
-    splits = [str(split) for split in arrays.pop(_SPLITS).ravel()]
+    contents = {str(name) for name in arrays.pop(_CONTENTS, np.array([_CONTENTS])).ravel()}
+    if missing := sorted(contents - arrays.keys()):
+        raise ModelError(_refusal(where, f"{missing[0]!r} is missing"))
+    splits = [name.removesuffix("_score") for name in arrays if name.endswith("_score")]
     found = {split: _outcomes(arrays, split, where) for split in splits}
     known = {f"{split}_{name}" for split in splits for name in _TYPES}
     if unknown := sorted(arrays.keys() - known):
