@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.explain_json import Line, line_of, plain, windows_of
+from core.durations import duration
 from core.names import DAY_MS
 from features.csv_source import CsvData
 from features.csv_source.transactions import id_prefix
@@ -29,7 +30,6 @@ LISTED = 10
 _UNKNOWN = "–"
 #: From this width on, what a row means stands beside it, and not only its unit.
 _WIDE = 120
-_DURATIONS = ((DAY_MS, "d"), (3_600_000, "h"), (60_000, "min"))
 _GAP = 2
 
 
@@ -174,7 +174,7 @@ def _print_events(past: Past, data: CsvData, table: FeatureTable, console: Conso
         _Column("#", [str(position + 1) for position in shown], "right"),
         _Column("line", [f"{line.row:,}" for line in lines], "right"),
         _Column("time (UTC)", [_time(line.time_ms) for line in lines], rank=2),
-        _Column("before", [_duration(gap) for gap in gaps], "right"),
+        _Column("before", [duration(gap / 1000) for gap in gaps], "right"),
         _Column("within", [(*windows_of(gap), f"{LOOK_BACK_MS // DAY_MS}d")[0] for gap in gaps]),
         _Column("amount", [f"{line.amount:,.2f}" for line in lines], "right"),
     ]
@@ -237,17 +237,10 @@ def _value(one: Explained) -> str:
     if feature.categories:
         return f"{feature.categories[int(value)]} ({value:.0f})"
     if feature.unit == "seconds":
-        return _duration(round(value * 1000))
+        return duration(value)
     if feature.unit == "currency units":
         return f"{value:,.2f}"
     return f"{value:,.0f}" if value == int(value) else f"{value:,.4g}"
-
-
-def _duration(ms: int) -> str:
-    for length, unit in _DURATIONS:
-        if abs(ms) >= length:
-            return f"{ms / length:,.1f}".removesuffix(".0") + f" {unit}"
-    return f"{ms / 1000:,.3f}".rstrip("0").removesuffix(".") + " s"
 
 
 def _time(time_ms: int) -> str:

@@ -56,19 +56,21 @@ def features(
 
         fraudstream features orders.csv --explain order-2026-000017
     """
+    from core.whole_files import check_place
     from features.countries import load_country_table
     from features.csv_source import read_transactions
     from features.csv_source.lookup import row_of
     from features.csv_source.report import default_rejects_path
     from features.explain import explain
-    from features.feature_file import check_feature_path, default_feature_path, write_feature_file
+    from features.feature_file import default_feature_path, write_feature_file
     from features.offline import compute_features
 
     settings = load_settings(profile=profile)
     if out is None and event_id is None:
         out = default_feature_path(csv)
     if out is not None:
-        check_feature_path(out, csv, rejects or default_rejects_path(csv), settings.ip_table)
+        inputs = (csv, rejects or default_rejects_path(csv), settings.ip_table)
+        check_place(out, "--out", "features.parquet", *inputs)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with step_bars(console, transient=True, hidden=as_json) as bar:
         reading = bar.add_task(f"reading {csv.name}", total=None)

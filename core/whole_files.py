@@ -32,13 +32,18 @@ def check_place(path: Path, option: str, example: str, *inputs: Path | None) -> 
     for other in inputs:
         if other is not None and _same(path, other):
             raise ConfigError(f"{option} {path} would overwrite {other}: choose another name")
-    if path.exists() and not path.is_file():
-        raise ConfigError(f"{option} {path} is a folder or device: name a file, such as {example}")
-    if not path.resolve().parent.is_dir():
-        raise ConfigError(f"{option} {path}: folder {path.parent} does not exist: create it first")
-    hidden = _hidden(path)
-    with _disk_errors(path, option), _removed(hidden):
-        hidden.touch()
+    with _disk_errors(path, option):
+        if path.exists() and not path.is_file():
+            raise ConfigError(
+                f"{option} {path} is a folder or device: name a file, such as {example}"
+            )
+        if not path.resolve().parent.is_dir():
+            raise ConfigError(
+                f"{option} {path}: folder {path.parent} does not exist: create it first"
+            )
+        hidden = _hidden(path)
+        with _removed(hidden):
+            hidden.touch()
 
 
 @contextmanager

@@ -13,11 +13,8 @@ short, a file that was there before is untouched and no half file has its name. 
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from core.errors import ConfigError, DataError
+from core.whole_files import whole_file
 from features.countries import CountryTable
 from features.csv_source import CsvData
 from features.csv_source.report import bare_name
@@ -43,30 +40,6 @@ _LEVEL = 3  # of zstd: higher ones cost seconds and win a few per cent
 def default_feature_path(csv_path: Path) -> Path:
     """``NAME.features.parquet`` in the current directory, for ``NAME.csv`` or ``NAME.csv.gz``."""
     return Path(f"{bare_name(csv_path)}.features.parquet")
-
-
-def check_feature_path(path: Path, *inputs: Path | None) -> None:
-    """Refuse a place that cannot be written, before anything is read.
-
-    Args:
-        path: where the features are to go.
-        inputs: files that must not be overwritten; None is none.
-
-    Raises:
-        ConfigError: it is one of the inputs, a folder or device, or in no folder that exists.
-        DataError: nothing can be written there.
-    """
-    for other in inputs:
-        if other is not None and _same(path, other):
-            raise ConfigError(f"--out {path} would overwrite {other}: choose another name")
-    with _replacing(path, only_try=True) as hidden:
-        if path.exists() and not path.is_file():
-            raise ConfigError(
-                f"--out {path} is a folder or device: name a file, such as features.parquet"
-            )
-        if not hidden.parent.is_dir():
-            raise ConfigError(f"--out {path}: folder {path.parent} does not exist: create it first")
-        hidden.touch()
 
 
 def write_feature_file(
@@ -92,7 +65,7 @@ def write_feature_file(
     schema = feature_schema(data, countries)
     names = [_name_column(one) for one in features if one.categories]
     with (
-        _replacing(path) as hidden,
+        whole_file(path, "--out") as hidden,
         pq.ParquetWriter(
             hidden,
             schema,
@@ -174,32 +147,3 @@ def _arrays(
         *values,
         *names,
     ]
-
-
-def _same(path: Path, other: Path) -> bool:
-    try:
-        return path.resolve() == other.resolve() or path.samefile(other)
-    except OSError:
-        return False
-
-
-@contextmanager
-def _replacing(path: Path, *, only_try: bool = False) -> Iterator[Path]:
-    """A hidden file beside ``path`` that takes its name at the end, if all went well.
-
-    With ``only_try``, the hidden file is removed instead.
-    """
-    target = path.resolve()
-    hidden = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        yield hidden
-        if not only_try:
-            os.replace(hidden, target)
-    except OSError as error:
-        raise DataError(
-            f"cannot write {path}: {error.strerror or error}: free some space or choose another "
-            "--out"
-        ) from None
-    finally:
-        with contextlib.suppress(OSError):
-            hidden.unlink(missing_ok=True)

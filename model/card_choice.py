@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 
+from core.durations import duration
 from model.candidate import Candidate, Tried
 from model.card_blocks import Block, Items, Table, Text
 from model.explanations import MAX_US_PER_ROW
@@ -36,7 +37,7 @@ def choice(metadata: Metadata, evaluation: Evaluation) -> list[Block]:
         Text(
             f"{len(tried):,} candidates were tried on expanding folds of the training data: each "
             "fold is later than what its model learnt from, by at least the time that labels take "
-            f"to be known ({_duration(metadata.label_delay_s)}). Families and ways with imbalance "
+            f"to be known ({duration(metadata.label_delay_s)}). Families and ways with imbalance "
             f"are screened on at most {SCREENED:,} rows; the best of each family learns from all "
             "rows, and the best families are tuned."
         ),
@@ -189,10 +190,3 @@ def _refused(tried: Sequence[Tried]) -> list[Block]:
 def _way(way: str, in_use: str, budget: float) -> str:
     name = {"cost": "least cost", "budget": f"budget of {budget:.2%} of events"}.get(way, way)
     return f"{name} (in use)" if way == in_use else name
-
-
-def _duration(seconds: float) -> str:
-    for length, unit in ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min")):
-        if seconds >= length:
-            return f"{seconds / length:g} {unit}"
-    return f"{seconds:g} s"

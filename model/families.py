@@ -63,13 +63,13 @@ def _forest(trial: optuna.Trial) -> dict[str, float]:
 
 def _boosting(trial: optuna.Trial) -> dict[str, float]:
     return {
-        "rounds": trial.suggest_int("rounds", 40, 140),
-        "max_depth": trial.suggest_int("max_depth", 2, 5),
-        "eta": trial.suggest_float("eta", 0.04, 0.3, log=True),
-        "min_child_weight": trial.suggest_float("min_child_weight", 0.5, 20.0, log=True),
-        "subsample": trial.suggest_float("subsample", 0.5, 1.0),
-        "colsample_bytree": trial.suggest_float("colsample_bytree", 0.3, 1.0),
-        "lambda": trial.suggest_float("lambda", 0.3, 30.0, log=True),
+        "rounds": trial.suggest_int("rounds", 80, 180),
+        "max_depth": trial.suggest_int("max_depth", 3, 5),
+        "eta": trial.suggest_float("eta", 0.05, 0.2, log=True),
+        "min_child_weight": trial.suggest_float("min_child_weight", 0.3, 10.0, log=True),
+        "subsample": trial.suggest_float("subsample", 0.5, 0.9),
+        "colsample_bytree": trial.suggest_float("colsample_bytree", 0.2, 0.7),
+        "lambda": trial.suggest_float("lambda", 0.5, 20.0, log=True),
     }
 
 
@@ -87,8 +87,8 @@ FAMILIES: dict[str, Family] = {
     "xgboost": Family(
         "Gradient boosting (XGBoost)", fit_boosting,
         {
-            "rounds": 70, "max_depth": 5, "eta": 0.14, "min_child_weight": 2, "subsample": 0.8,
-            "colsample_bytree": 0.8, "lambda": 2.0,
+            "rounds": 140, "max_depth": 4, "eta": 0.1, "min_child_weight": 0.5, "subsample": 0.6,
+            "colsample_bytree": 0.3, "lambda": 2.0,
         },
         _boosting,
     ),

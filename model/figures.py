@@ -1,8 +1,6 @@
-"""Numbers as people write them: money, durations, counts, and how much more than something."""
+"""Numbers as people write them: money, counts, and how much more than something."""
 
 from __future__ import annotations
-
-_DURATIONS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
 
 
 def number(value: float) -> str:
@@ -16,26 +14,16 @@ def money(value: float) -> str:
     return f"{value:.2g}" if 0 < abs(value) < 0.01 else f"{value:,.2f}"
 
 
-def duration(seconds: float) -> str:
-    """``2 s``, ``1.5 min``, ``58 d``: one decimal below ten, none from there on."""
-    for length, unit in _DURATIONS:
-        units = abs(seconds) / length
-        if units >= 1:
-            shown = f"{units:,.0f}" if units >= 9.95 else f"{units:.1f}".removesuffix(".0")
-            return f"{shown} {unit}"
-    return f"{abs(seconds):.3g} s"
-
-
 def times(count: float) -> str:
     """``once``, ``twice``, ``7 times``."""
     return {1.0: "once", 2.0: "twice"}.get(count) or f"{number(count)} times"
 
 
-def counted(count: float, singular: str, plural: str) -> str:
-    """``no user``, ``1 user``, ``4 users``."""
+def counted(count: float, singular: str, plural: str = "") -> str:
+    """``no user``, ``1 user``, ``4 users``; the plural has an s, unless told otherwise."""
     if count == 0:
         return f"no {singular}"
-    return f"{number(count)} {singular if count == 1 else plural}"
+    return f"{number(count)} {singular if count == 1 else plural or singular + 's'}"
 
 
 def multiple(ratio: float) -> str:

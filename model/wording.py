@@ -12,10 +12,11 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from core.durations import duration
 from features.country_names import country_name
 from features.declared import CAP, LOOK_BACK_MS, OTHER, UNKNOWN, Feature
 from features.profiles import VECTOR
-from model.figures import counted, duration, money, multiple, number, times
+from model.figures import counted, money, multiple, number, times
 
 _SINGULAR = {"events": "event", "users": "user", "devices": "device", "countries": "country"}
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -242,7 +243,7 @@ def _new(feature: Feature) -> str:
 def _since_signup(_: Feature, value: float, __: float | None) -> str:
     if value == 0:
         return "bought at the very moment of signing up"
-    return f"bought {duration(value)} {'after' if value > 0 else 'before'} signing up"
+    return f"bought {duration(abs(value))} {'after' if value > 0 else 'before'} signing up"
 
 
 def _log_since_signup(feature: Feature, value: float, _: float | None) -> str:

@@ -56,8 +56,3 @@ def with_interval(share: Share) -> str:
     """``4.6 % (4.3–4.9 %)``."""
     low, high = percent(share.low), percent(share.high)
     return f"{percent(share.value)} ({low.removesuffix(' %')}–{high})"
-
-
-def counted(count: int, one: str, many: str = "") -> str:
-    """``1 event``, ``1,200 events``."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

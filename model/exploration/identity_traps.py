@@ -12,8 +12,9 @@ from features.coded import Coded
 from features.iso_times import iso_time
 from model.dataset import first_of_equals
 from model.exploration.events import Events
-from model.exploration.finding import Figure, Finding, Weight, counted, percent, with_interval
+from model.exploration.finding import Figure, Finding, Weight, percent, with_interval
 from model.exploration.shares import fraud_share
+from model.figures import counted
 
 #: Several: a second purchase within a minute may be a double click.
 BURST_EVENTS = 3

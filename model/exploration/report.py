@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from core.durations import duration
 from core.names import DAY_MS
 from features.csv_source.header import KINDS
 from features.declared import COUNTRIES
@@ -19,16 +20,16 @@ from features.iso_times import iso_time
 from model.exploration.charts import correlation_chart, cycle_chart, number_chart, time_chart
 from model.exploration.events import printable
 from model.exploration.explored import Exploration
-from model.exploration.finding import Weight, counted, percent, with_interval
+from model.exploration.finding import Weight, percent, with_interval
 from model.exploration.pictures import Picture, picture
 from model.exploration.shares import Share, fraud_share, rank_correlation
 from model.exploration.summary import QUANTILES, NumberSummary
 from model.exploration.world import BLUES, REDS, world, world_map
+from model.figures import counted
 
 #: Labelled events from which a country's rate of fraud is coloured.
 MIN_OF_COUNTRY = 50
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_DURATIONS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 
@@ -120,7 +121,7 @@ def _period(found: Exploration) -> str:
     first, last = found.report.first_ms, found.report.last_ms
     if first is None or last is None:
         return "unknown"
-    span = _duration((last - first) / 1000)
+    span = duration((last - first) / 1000)
     return f"{_moment(first)} to {_moment(last)} UTC ({span})"
 
 
@@ -128,19 +129,12 @@ def _moment(time_ms: int) -> str:
     return iso_time(time_ms)[:16].replace("T", " ")
 
 
-def _duration(seconds: float) -> str:
-    for length, unit in _DURATIONS:
-        if abs(seconds) >= length:
-            return f"{seconds / length:,.1f}".removesuffix(".0") + f" {unit}"
-    return f"{seconds:,.3g} s"
-
-
 def _value(value: float | None, one: NumberSummary) -> str:
     """A value of a column, with the unit where it changes."""
     if value is None:
         return "–"
     if one.unit == "seconds":
-        return _duration(value)
+        return duration(value)
     if one.unit == "currency units":
         return f"{value:,.2f}"
     return f"{value:,.0f}" if value == int(value) and abs(value) >= 1 else f"{value:,.3g}"

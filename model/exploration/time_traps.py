@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 from core.names import DAY_MS
 from features.iso_times import iso_time
 from model.exploration.events import Events
-from model.exploration.finding import Figure, Finding, Weight, counted, percent, with_interval
+from model.exploration.finding import Figure, Finding, Weight, percent, with_interval
 from model.exploration.shares import (
     Share,
     correlation_of_ranks,
@@ -22,6 +22,7 @@ from model.exploration.shares import (
     share_of,
 )
 from model.exploration.summary import TimeCourse
+from model.figures import counted
 
 #: |Spearman's ρ| with event time from which a column is a clock, and from which it is half of one.
 CLOCK, HALF_CLOCK = 0.9, 0.5

@@ -12,10 +12,8 @@ table). When it fails, a file that was there before is untouched.
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import io
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +24,7 @@ from typing import BinaryIO
 import numpy as np
 import pyarrow.csv as pa_csv
 
-from core.errors import ConfigError, DataError
+from core.whole_files import check_place, whole_file
 from producer.sample.banking import Bank
 from producer.sample.ecommerce import Shop
 from producer.sample.options import Mechanism, SampleOptions, SampleSummary
@@ -37,6 +35,7 @@ Progress = Callable[[int], None]
 
 _FORMAT = pa_csv.WriteOptions(include_header=False, quoting_style="none")
 _BUFFER = 1 << 20
+_OPTION = "--out"
 
 
 def write_sample(
@@ -53,25 +52,10 @@ def write_sample(
         ConfigError: the target's folder does not exist, or the target is no plain file.
         DataError: the disk refuses (full, read-only).
     """
-    target = path.resolve()
-    if target.exists() and not target.is_file():
-        raise ConfigError(f"--out {path} is a folder or device: name a file, such as sample.csv.gz")
-    if not target.parent.is_dir():
-        raise ConfigError(f"--out {path}: folder {target.parent} does not exist: create it first")
-    hidden = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with _opened(hidden, compressed=target.suffix == ".gz") as file:
-            summary = _write(file, options, progress)
-        os.replace(hidden, target)
-    except OSError as error:
-        raise DataError(
-            f"cannot write {path}: {error.strerror or error}: "
-            "free some space or choose another --out"
-        ) from None
-    finally:
-        with contextlib.suppress(OSError):
-            hidden.unlink(missing_ok=True)
-    return summary
+    check_place(path, _OPTION, "sample.csv.gz")
+    compressed = path.resolve().suffix == ".gz"
+    with whole_file(path, _OPTION) as hidden, _opened(hidden, compressed=compressed) as file:
+        return _write(file, options, progress)
 
 
 def _write(file: BinaryIO, options: SampleOptions, progress: Progress | None) -> SampleSummary:

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.durations import duration
 from core.names import PROFILES
 from features.declared import CAP, COUNTRIES, Feature, declared_features
 from features.formulas import KINDS
-from model.figures import duration, money, multiple, number, times
+from model.figures import money, multiple, number, times
 from model.wording import describe
 
 FEATURES = [feature for profile in PROFILES for feature in declared_features(profile)]
