@@ -13,7 +13,7 @@ def stage_seconds(port: int) -> dict[str, float]:
     """Stage → seconds spent in it since the worker on ``port`` has started."""
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        connection.request("GET", "/metrics")
+        connection.request("GET", "/metrics", headers={"Accept": "application/openmetrics-text"})
         return sums(connection.getresponse().read().decode())
     finally:
         connection.close()

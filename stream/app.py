@@ -96,7 +96,7 @@ class WorkerApp(faust.App):  # type: ignore[misc]
         for tp, offset in end.items():
             self.monitor.track_tp_end_offset(tp, offset)
             lag = max(0, offset - read.get(tp, offset))
-            self.metrics.lag.labels(tp.topic, str(tp.partition)).set(lag)
+            self.metrics.note_lag(tp.topic, tp.partition, lag)
 
     def on_discontinuity(self) -> None:
         """Called when fetched records were lost on the way and are read again."""
@@ -113,6 +113,7 @@ class WorkerApp(faust.App):  # type: ignore[misc]
     def on_committed(self, seconds: float) -> None:
         """Called when the broker has taken a commit, with how long that took."""
         self.metrics.stage.labels("commit").observe(seconds)
+        self.metrics.note_commit()
         self.on_kafka_answer()
         if self.watchdog is not None:
             self.watchdog.sign()
@@ -131,7 +132,7 @@ class WorkerApp(faust.App):  # type: ignore[misc]
 
     def forget_partitions(self) -> None:
         """Called when the assignment ends."""
-        self.metrics.lag.clear()
+        self.metrics.forget_partitions()
         if self.pipeline is not None:
             self.pipeline.forget_partitions()
 
@@ -194,8 +195,8 @@ def add_agent(app: WorkerApp, pipeline: Pipeline, topics: Topics) -> None:
 
     @app.page("/metrics")  # type: ignore[untyped-decorator]
     async def metrics_page(view: Any, request: Any) -> Any:
-        page = app.metrics.exposition()
-        return view.bytes(page, headers={"Content-Type": app.metrics.content_type})
+        page, content_type = app.metrics.exposition(request.headers.get("Accept", ""))
+        return view.bytes(page, headers={"Content-Type": content_type})
 
 
 def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], Any]) -> None:

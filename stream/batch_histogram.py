@@ -7,7 +7,7 @@ event; this counts a batch into its buckets with one numpy call.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,29 +16,30 @@ from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString  # as the library writes bounds
 
+from core.metrics import Metric
+
 
 class BatchHistogram(Collector):
-    """A histogram without labels.
+    """A histogram whose labels do not vary.
 
     Args:
-        name: full name of the metric.
-        text: what it measures.
-        bounds: upper bounds of the buckets, ascending; +Inf is added.
+        metric: its declaration.
         registry: where it is collected.
+        fixed: labels and their values.
     """
 
     def __init__(
-        self, name: str, text: str, bounds: tuple[float, ...], registry: CollectorRegistry
+        self, metric: Metric, registry: CollectorRegistry, fixed: Mapping[str, str] | None = None
     ) -> None:
-        self._name = name
-        self._text = text
-        self._bounds = np.array(bounds)
-        self._counts = np.zeros(len(bounds) + 1, np.int64)
+        self._metric = metric
+        self._fixed = dict(fixed or {})
+        self._bounds = np.array(metric.buckets, np.float64)
+        self._counts = np.zeros(len(metric.buckets) + 1, np.int64)
         self._sum = 0.0
         self._lock = threading.Lock()
         registry.register(self)
 
-    def observe(self, values: NDArray[np.float64]) -> None:
+    def observe(self, values: NDArray[np.floating] | NDArray[np.integer]) -> None:
         """Count ``values``, shape (n,); a value on a bound belongs to the bucket it closes."""
         slots = np.searchsorted(self._bounds, values, side="left")
         counts = np.bincount(slots, minlength=len(self._counts))
@@ -51,9 +52,10 @@ class BatchHistogram(Collector):
         with self._lock:
             cumulative, total = np.cumsum(self._counts).tolist(), self._sum
         bounds = [*map(floatToGoString, self._bounds.tolist()), "+Inf"]
-        yield HistogramMetricFamily(
-            self._name,
-            self._text,
-            buckets=list(zip(bounds, cumulative, strict=True)),
-            sum_value=total,
+        family = HistogramMetricFamily(
+            self._metric.family, self._metric.text, labels=tuple(self._fixed)
         )
+        family.add_metric(
+            tuple(self._fixed.values()), list(zip(bounds, cumulative, strict=True)), total
+        )
+        yield family

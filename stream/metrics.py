@@ -1,86 +1,185 @@
-"""What the worker tells Prometheus, in a registry of its own.
-
-Labels come from closed sets only; a user, a device or an address is never one.
-"""
+"""What the worker tells Prometheus, in a registry of its own (``core.metrics`` declares it)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections import Counter as Counted
+from collections.abc import Mapping, Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
+import numpy as np
+from numpy.typing import NDArray
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import choose_encoder
 
+from core import metrics as declared
+from core.metrics import Metric
+from core.names import Decision, RejectCode, Severity
+from features.declared import BROWSERS, COUNTRIES, SOURCES, declared_features
+from features.profiles import profile_spec
+from stream.batch_counter import BatchCounter
 from stream.batch_histogram import BatchHistogram
 
-_LATENCY_BUCKETS = (
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
-)  # fmt: skip
-_STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
-_SIZE_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
+#: Columns by which events and alerts are counted: those that a profile has.
+_VIEWS: dict[str, tuple[Metric, Metric, tuple[str, ...]]] = {
+    "country": (declared.COUNTRY_TRANSACTIONS, declared.COUNTRY_ALERTS, COUNTRIES),
+    "browser": (declared.BROWSER_TRANSACTIONS, declared.BROWSER_ALERTS, BROWSERS),
+    "source": (declared.SOURCE_TRANSACTIONS, declared.SOURCE_ALERTS, SOURCES),
+}
+# When each series began would be a series of its own beside it.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class WorkerMetrics:
-    """The metrics of one worker process."""
+    """The metrics of one worker process.
 
-    content_type = CONTENT_TYPE_LATEST
+    Args:
+        profile: of its events; a metric that the profile has nothing for is left out.
+    """
 
     def __init__(self, profile: str) -> None:
         self.registry = CollectorRegistry()
         self._profile = profile
-
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"fraudstream_{name}", text, labels, registry=self.registry)
-
-        def histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-            return Histogram(
-                f"fraudstream_{name}", text, labels, buckets=buckets, registry=self.registry
+        of_profile = {"profile": profile}
+        columns = {feature.source for feature in declared_features(profile)}
+        self.transactions = self._counter(declared.TRANSACTIONS)
+        self.alerts = self._counter(declared.ALERTS)
+        self.alert_value = self._counter(declared.ALERT_VALUE)
+        self._by = {
+            column: tuple(
+                BatchCounter(metric, of_profile, column, categories, self.registry)
+                for metric in (transactions, alerts)
             )
+            for column, (transactions, alerts, categories) in _VIEWS.items()
+            if column in columns
+        }
+        self.device_users = (
+            BatchHistogram(declared.DEVICE_USERS, self.registry, of_profile)
+            if "device_id" in profile_spec(profile).text
+            else None
+        )
+        self.score = BatchHistogram(declared.SCORE, self.registry, of_profile)
+        self.rejected = self._counter(declared.REJECTED)
+        self.late = self._counter(declared.LATE)
+        self.late_affected = self._counter(declared.LATE_AFFECTED)
+        self.truncated = self._counter(declared.STATE_TRUNCATED)
+        self.restored = self._counter(declared.RESTORED)
+        self.rebalances = self._counter(declared.REBALANCES)
+        self.redis_errors = self._counter(declared.REDIS_ERRORS)
+        self.kafka_errors = self._counter(declared.KAFKA_ERRORS)
+        self.stage = Histogram(
+            declared.STAGE_SECONDS.family,
+            declared.STAGE_SECONDS.text,
+            declared.STAGE_SECONDS.labels,
+            buckets=declared.STAGE_SECONDS.buckets,
+            registry=self.registry,
+        )
+        self.latency = BatchHistogram(declared.EVENT_LATENCY, self.registry)
+        self.batch_size = BatchHistogram(declared.BATCH_SIZE, self.registry)
+        self.lag = self._gauge(declared.CONSUMER_LAG)
+        self._behind: set[tuple[str, int]] = set()
+        self._moved_at = 0.0
+        self.committed_age = self._gauge(declared.COMMITTED_AGE)
+        self.committed_age.set_function(self._committed_age)
+        self.model_info = self._gauge(declared.MODEL_INFO)
+        self.model_trained = self._gauge(declared.MODEL_TRAINED)
+        # The time at which the process was started tells a restart from a counter's reset.
+        ProcessCollector(registry=self.registry)
+        self._begin_at_zero()
 
-        def gauge(name: str, text: str, *labels: str) -> Gauge:
-            return Gauge(f"fraudstream_{name}", text, labels, registry=self.registry)
+    def _counter(self, metric: Metric) -> Counter:
+        return Counter(metric.family, metric.text, metric.labels, registry=self.registry)
 
-        self.transactions = counter(
-            "transactions", "Events scored, by decision.", "profile", "decision"
-        )
-        self.alerts = counter("alerts", "Alerts published, by severity.", "profile", "severity")
-        self.rejected = counter("rejected", "Events set aside, by reason.", "reason")
-        self.late = counter("late", "Events beyond the horizon: scored, not put into state.")
-        self.late_affected = counter(
-            "late_affected",
-            "Events scored before an earlier one arrived that they should have seen.",
-        )
-        self.truncated = counter(
-            "state_truncated", "Events whose entities had more remembered events than the cap."
-        )
-        self.restored = counter(
-            "restored", "Events put into state again after Redis had lost some."
-        )
-        self.rebalances = counter("rebalances", "Times partitions were revoked.")
-        self.redis_errors = counter("redis_errors", "Failed calls to Redis.")
-        self.kafka_errors = counter("kafka_errors", "Failed calls to Kafka.")
-        self.stage = histogram(
-            "stage_seconds", "Time in a stage of the batch path.", _STAGE_BUCKETS, "stage"
-        )
-        self.latency = BatchHistogram(
-            "fraudstream_event_latency_seconds",
-            "Broker timestamp to scored.",
-            _LATENCY_BUCKETS,
-            self.registry,
-        )
-        self.batch_size = histogram("batch_size", "Events in a micro-batch.", _SIZE_BUCKETS)
-        self.lag = gauge("consumer_lag", "Events not read yet.", "topic", "partition")
-        self.model_info = gauge("model_info", "The model in use.", "name", "version", "role")
+    def _gauge(self, metric: Metric) -> Gauge:
+        return Gauge(metric.family, metric.text, metric.labels, registry=self.registry)
 
-    def observe_decisions(
-        self, decisions: Mapping[str, int], severities: Mapping[str, int]
+    def _begin_at_zero(self) -> None:
+        """A series that appears with its first event would lose that event to ``rate``."""
+        for decision in Decision:
+            self.transactions.labels(self._profile, decision)
+        for severity in Severity:
+            self.alerts.labels(self._profile, severity)
+        for code in RejectCode:
+            self.rejected.labels(code)
+        for stage in declared.STAGES:
+            self.stage.labels(stage)
+        self.alert_value.labels(self._profile)
+
+    def observe_scored(
+        self,
+        codes: Mapping[str, NDArray[np.int16]],
+        device_users: NDArray[np.int64],
+        score: NDArray[np.float32],
+        decision: Sequence[str],
+        severity: Sequence[str],
+        amount: NDArray[np.float64],
     ) -> None:
-        """Count a batch's outcomes."""
-        for decision, count in decisions.items():
-            self.transactions.labels(self._profile, decision).inc(count)
-        for severity, count in severities.items():
-            self.alerts.labels(self._profile, severity).inc(count)
+        """Count a batch of n events.
 
-    def exposition(self) -> bytes:
-        """Everything in the OpenMetrics text format."""
-        page: bytes = generate_latest(self.registry)  # type: ignore[no-untyped-call]
-        return page
+        Args:
+            codes: country, browser and source, as far as the profile has them → codes, shape (n,).
+            device_users: users behind the event's device, below 0 where unknown, shape (n,).
+            score: fraud probabilities, shape (n,).
+            decision: what was decided, n.
+            severity: of the alerts; of other events of no meaning, n.
+            amount: in currency units, shape (n,).
+        """
+        for name, count in Counted(decision).items():
+            self.transactions.labels(self._profile, name).inc(count)
+        alerted = np.array([one != Decision.ALLOW for one in decision], np.bool_)
+        rows = np.flatnonzero(alerted)
+        for column, (transactions, alerts) in self._by.items():
+            transactions.count(codes[column])
+            if len(rows):
+                alerts.count(codes[column][rows])
+        if len(rows):
+            for name, count in Counted(severity[row] for row in rows.tolist()).items():
+                self.alerts.labels(self._profile, name).inc(count)
+            self.alert_value.labels(self._profile).inc(float(amount[rows].sum()))
+        self.score.observe(score)
+        if self.device_users is not None:
+            self.device_users.observe(device_users[device_users >= 0])
+
+    def note_lag(self, topic: str, partition: int, events: int) -> None:
+        """So many events of a partition wait to be read."""
+        self.lag.labels(topic, str(partition)).set(events)
+        if not events:
+            self._behind.discard((topic, partition))
+            return
+        if not self._behind:
+            self._moved_at = time.monotonic()
+        self._behind.add((topic, partition))
+
+    def note_commit(self) -> None:
+        """The broker has taken a commit."""
+        self._moved_at = time.monotonic()
+
+    def forget_partitions(self) -> None:
+        """They may be another worker's now."""
+        self.lag.clear()
+        self._behind.clear()
+
+    def _committed_age(self) -> float:
+        return time.monotonic() - self._moved_at if self._behind else 0.0
+
+    def show_model(self, name: str, version: str, trained_at_s: float) -> None:
+        """This model decides now, and no other."""
+        self.model_info.clear()
+        self.model_trained.clear()
+        self.model_info.labels(name, version, "champion").set(1)
+        self.model_trained.labels(name, version, "champion").set(trained_at_s)
+
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """The page and its content type.
+
+        Args:
+            accept: the request's header: OpenMetrics is given to those who ask for it.
+        """
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type

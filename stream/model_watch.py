@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 
 import numpy as np
 
@@ -87,7 +88,6 @@ class ModelWatch(threading.Thread):
                 _log.error("model %s stays in use: %s", self._in_use(), error)
             return
         before = self._in_use()
-        self._metrics.model_info.clear()
         self._current = maker
         self._refused = ""
         self._use(maker)
@@ -106,4 +106,5 @@ class ModelWatch(threading.Thread):
 
     def _show(self) -> None:
         meta = self._current.version.metadata
-        self._metrics.model_info.labels(meta.name, meta.version, "champion").set(1)
+        trained_at = datetime.fromisoformat(meta.created_at).timestamp()
+        self._metrics.show_model(meta.name, meta.version, trained_at)

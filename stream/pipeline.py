@@ -17,7 +17,7 @@ A batch is decided by one model from beginning to end.
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from core.errors import RejectedEvent
 from core.names import RejectCode, Topics
-from features.batch import EventBatch, empty_batch
+from features.batch import AMOUNT_SCALE, EventBatch, empty_batch
 from features.countries import CountryTable
 from features.declared import WINDOWS
 from features.formulas import feature_matrix
@@ -131,7 +131,7 @@ class Pipeline:
         Raises:
             Abandoned: the worker stops or lost the partitions.
         """
-        self._metrics.batch_size.observe(len(items))
+        self._metrics.batch_size.observe(np.array([len(items)]))
         with self._stage("decode"):
             rejected: list[Rejected] = []
             records: list[Any] = []
@@ -249,13 +249,13 @@ class Pipeline:
             )
         arrived_ms = np.fromiter((record.timestamp for record in records), np.int64, len(records))
         self._metrics.latency.observe((scored_ms - arrived_ms) / 1000)
-        self._metrics.observe_decisions(
-            Counter(decided.decision),
-            Counter(
-                severity
-                for severity, reasons in zip(decided.severity, decided.reasons, strict=True)
-                if reasons is not None
-            ),
+        self._metrics.observe_scored(
+            known.own.code,
+            scored.device_users,
+            decided.score,
+            decided.decision,
+            decided.severity,
+            batch.amount / AMOUNT_SCALE,
         )
         with self._stage("publish"):
             return decisions.encoder.encode(scored)

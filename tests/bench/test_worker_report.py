@@ -50,4 +50,4 @@ def test_stages_are_read_from_the_metrics_page() -> None:
     metrics = WorkerMetrics("ecommerce")
     metrics.stage.labels("decode").observe(0.5)
     metrics.stage.labels("decode").observe(0.25)
-    assert sums(metrics.exposition().decode())["decode"] == 0.75
+    assert sums(metrics.exposition("application/openmetrics-text")[0].decode())["decode"] == 0.75

@@ -8,16 +8,20 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.openmetrics.exposition import generate_latest
 
+from core.metrics import Kind, Metric
 from stream.batch_histogram import BatchHistogram
 
 BOUNDS = (0.125, 0.5, 1.0, 10.0)
+DECLARED = Metric("x_seconds", Kind.HISTOGRAM, "text", ("profile",), BOUNDS)
 
 
 @given(batches=st.lists(st.lists(st.sampled_from((0.0, 0.125, 0.25, 1.0, 2.5, 10.0, 99.0)))))
 def test_same_page_as_the_library(batches: list[list[float]]) -> None:
     ours, theirs = CollectorRegistry(), CollectorRegistry()
-    batch = BatchHistogram("x_seconds", "text", BOUNDS, ours)
-    single = Histogram("x_seconds", "text", buckets=BOUNDS, registry=theirs)
+    batch = BatchHistogram(DECLARED, ours, {"profile": "banking"})
+    single = Histogram(
+        DECLARED.family, "text", ("profile",), buckets=BOUNDS, registry=theirs
+    ).labels("banking")
     for values in batches:
         batch.observe(np.array(values, np.float64))
         for value in values:
