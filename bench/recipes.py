@@ -126,7 +126,7 @@ def _scores(data: Dataset, part: Part, name: str, seed: int) -> NDArray[np.float
     columns = [data.names.index(one) for one in names]
     coded = [at for at, column in enumerate(columns) if column in data.categories]
     numbers = [at for at in range(len(columns)) if at not in coded]
-    unknown = SimpleImputer(strategy="constant", fill_value=LOWEST)
+    unknown = SimpleImputer(strategy="constant", keep_empty_features=True, fill_value=LOWEST)
     if name == FOREST:
         model = make_pipeline(unknown, RECIPES["random_forest"](seed))
     else:
