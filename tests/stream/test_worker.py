@@ -7,9 +7,9 @@ import re
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -258,7 +258,10 @@ def test_metrics_page_counts_what_was_scored(
     publish(ready, messages(batch))
     start(FRAUDSTREAM_METRICS_PORT=str(port))
     reader.read_until(len(batch))
-    page = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    connection.request("GET", "/metrics", headers={"Accept": "application/openmetrics-text"})
+    page = connection.getresponse().read().decode()
+    connection.close()
     counts = re.findall(r"fraudstream_transactions_total\{.*?\} ([\d.]+)", page)
     assert sum(map(float, counts)) == len(batch)
     assert "fraudstream_event_latency_seconds_count 200.0" in page
