@@ -14,6 +14,10 @@ _RATE = 400  #: samples a second
 #: Stage → functions (name and file) by which a stack is recognised. The first that a stack holds,
 #: in this order, decides.
 STAGES: dict[str, tuple[str, ...]] = {
+    "metrics": (
+        "(stream/metrics.py", "(stream/batch_counter.py", "(stream/batch_histogram.py",
+        "(prometheus_client/",
+    ),
     "decode": ("to_rows (stream/records.py", "to_batch (", "country_codes ("),
     "state": ("(stream/fenced_state.py", "(features/online.py"),
     "score": ("feature_matrix (", "own_columns (", "decide (stream/decisions.py"),
@@ -23,7 +27,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "merge": ("(stream/merge.py",),
     "fetch": ("(aiokafka/", "(stream/fetching.py", "consume (", "plain_record"),
     "transport": ("(stream/transport.py", "(faust/", "(mode/", "(stream/app.py"),
-}
+}  # fmt: skip
 OTHER = "other"
 #: Innermost functions that wait in the system. ``py-spy`` leaves out the threads that the system
 #: says are asleep, and some systems (containers with a kernel of their own) do not say.
