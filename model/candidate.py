@@ -49,6 +49,7 @@ class Tried(msgspec.Struct, frozen=True):
         recall: at 1 % false positives in the first fold.
         tied: whether it is as good as the best one.
         refused: why it may not be chosen, or "".
+        cost: steps that TreeSHAP takes for one event (``model.trees.explaining_cost``).
     """
 
     candidate: Candidate
@@ -59,6 +60,7 @@ class Tried(msgspec.Struct, frozen=True):
     error: float | None = None
     tied: bool = False
     refused: str = ""
+    cost: float = 0.0
 
 
 class Choice(msgspec.Struct, frozen=True):

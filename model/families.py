@@ -106,10 +106,16 @@ def fit_candidate(candidate: Candidate, rows: Rows, seed: int) -> xgboost.Booste
     return FAMILIES[candidate.family].fit(ready, candidate.parameters, seed)
 
 
-def simplicity(candidate: Candidate) -> tuple[int, int, str]:
-    """Sorts candidates from the simplest on."""
+def simplicity(candidate: Candidate, cost: float = 0.0) -> tuple[int, int, float, str]:
+    """Sorts candidates from the simplest on.
+
+    Args:
+        candidate: what is sorted.
+        cost: of its trees (``model.trees.explaining_cost``): fewer and smaller ones are simpler.
+    """
     return (
         list(FAMILIES).index(candidate.family),
         WAYS.index(candidate.imbalance),
+        cost,
         candidate.key,
     )

@@ -8,7 +8,8 @@
 4. Of all that learnt from all rows, those whose average precision, pooled over the expanding folds,
    lies within one standard error of the best one's (of the difference, by paired bootstrap) are
    tied. Among them the largest recall at 1 % false positives in the first fold, which on data that
-   begin with an attack is the one that has to recognise it, decides; then simplicity.
+   begin with an attack is the one that has to recognise it, decides; then simplicity: of the
+   family, of the way with imbalance, of the trees.
 
 Everything that is random is seeded, and the budget counts trials: the same rows give the same
 choice.
@@ -168,6 +169,7 @@ class Selection:
             refused="" if cost <= MAX_EXPLAINING_COST else (
                 f"explaining an alert takes {cost:,.0f} steps, {MAX_EXPLAINING_COST:,.0f} allowed"
             ),
+            cost=cost,
         )  # fmt: skip
         if is_full:
             self._full[candidate.key] = tried
@@ -228,7 +230,8 @@ class Selection:
                 )
             )
         judged.sort(key=lambda one: (not one.tied, -round(one.recall, _DIGITS) if one.tied else 0,
-                                     simplicity(one.candidate) if one.tied else (0, 0, ""),
+                                     simplicity(one.candidate, one.cost) if one.tied
+                                     else (0, 0, 0.0, ""),
                                      -one.average_precision))  # fmt: skip
         return [*judged, *(one for one in ranked if one.refused)]
 

@@ -114,3 +114,6 @@ def test_the_cost_of_explaining_is_leaves_times_depth_squared(dataset: Dataset) 
 def test_simpler_is_before_less_simple() -> None:
     set_apart = [*CANDIDATES[8:], *CANDIDATES[:8]]
     assert sorted(set_apart, key=simplicity) == CANDIDATES
+    forest = usual("random_forest")
+    assert simplicity(forest, 10.0) < simplicity(forest, 11.0)
+    assert simplicity(forest, 11.0) < simplicity(usual("xgboost"), 10.0)

@@ -75,7 +75,7 @@ def test_the_chosen_one_is_tied_with_the_best_and_beats_the_others_that_are(
     for one in others:
         assert round(one.recall, 2) <= round(chosen.recall, 2)
         if round(one.recall, 2) == round(chosen.recall, 2):
-            assert simplicity(chosen.candidate) < simplicity(one.candidate)
+            assert simplicity(chosen.candidate, chosen.cost) < simplicity(one.candidate, one.cost)
     for one in choice.tried:
         if one.behind is not None and not one.tied:
             assert one.error is not None
