@@ -57,7 +57,13 @@ lint: $(VENV)/.installed-dev ## format, lint and type check; freshness of genera
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
+	@if command -v promtool >/dev/null && command -v amtool >/dev/null; then \
+		promtool check config prometheus/prometheus.yml prometheus/compose.yml >/dev/null && \
+		promtool check rules --lint=all --lint-fatal prometheus/rules/*.yml >/dev/null && \
+		amtool check-config prometheus/alertmanager.yml >/dev/null; \
+	else echo "left out: the check of prometheus/, as promtool or amtool is not installed"; fi
 	@$(BIN)/python -m docs.build --check
+	@$(BIN)/python -m grafana.build --check
 
 format: $(VENV)/.installed-dev ## format the code and fix what can be fixed
 	@$(BIN)/ruff format --quiet .
@@ -69,6 +75,8 @@ docs: $(VENV)/.installed-dev ## write the generated docs anew
 locks: $(VENV)/.installed-dev ## resolve the lock files anew
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --extra train --extra stack pyproject.toml build-requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --constraint requirements.txt pyproject.toml build-requirements.in -o requirements-worker.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --extra train --extra stack --extra dev pyproject.toml build-requirements.in -o requirements-dev.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
