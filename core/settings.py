@@ -6,6 +6,7 @@ Read from the environment (prefix ``FRAUDSTREAM_``), then ``.env``, then ``.stac
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -41,6 +42,7 @@ class Settings(BaseSettings):
     threshold_review: Annotated[float, Field(ge=0, le=1)] | None = None
     threshold_block: Annotated[float, Field(ge=0, le=1)] | None = None
     max_future_s: Annotated[int, Field(ge=0)] = 300
+    metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 6066
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
@@ -65,6 +67,17 @@ class Settings(BaseSettings):
             host, _, port = server.strip().rpartition(":")
             if not host or not port.isdigit():
                 raise ValueError("expected host:port[,host:port…]")
+        return value
+
+    @field_validator("metrics_host")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        try:
+            ip_address(value)
+        except ValueError:
+            raise ValueError(
+                "expected an IP address, such as 127.0.0.1, or 0.0.0.0 for all of this machine"
+            ) from None
         return value
 
     def confluent_config(self) -> dict[str, Any]:

@@ -160,8 +160,15 @@ def create_app(settings: Settings, metrics: WorkerMetrics, kafka: Server) -> Wor
         topic_allow_declare=False,
         topic_disable_leader=True,
         web_host="127.0.0.1",
-        web_port=settings.metrics_port or _free_port(),
-        web_bind="127.0.0.1",
+        web_port=settings.metrics_port or _free_port(settings.metrics_host),
+        web_bind=settings.metrics_host,
+        # Beside /metrics only `/` is left, which says "OK": the others tell a stranger about the
+        # process, and serve tables and routes that this app does not have.
+        web_stats_enabled=False,
+        web_graph_enabled=False,
+        web_router_enabled=False,
+        web_tables_enabled=False,
+        web_metrics_enabled=False,
     )
     app.settings = settings
     app.batch_max = settings.batch_max
@@ -203,9 +210,10 @@ def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], Any]) -> None:
     loop.call_soon_threadsafe(call)
 
 
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
+def _free_port(host: str) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
         port: int = probe.getsockname()[1]
         return port
 

@@ -1,13 +1,16 @@
-"""A Prometheus of the tests' own: it scrapes nothing and keeps what it is given."""
+"""A Prometheus of the tests' own: it scrapes nothing, unless told, and keeps what it is given."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from grafana.asking import QueryError, at_once
 from tests.servers.ports import lasting_port
@@ -23,13 +26,20 @@ def needs(*programs: str) -> None:
 
 
 class OwnPrometheus:
-    """One process on loopback."""
+    """One process on loopback.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: for its files.
+        config: of what it does; nothing, unless told.
+    """
+
+    def __init__(self, folder: Path, config: Mapping[str, Any] | None = None) -> None:
         self._folder = folder
         self.data = folder / "data"
         self.data.mkdir(parents=True, exist_ok=True)
-        (folder / "prometheus.yml").write_text("scrape_configs: []\n")
+        (folder / "prometheus.yml").write_text(
+            yaml.safe_dump(dict(config or {"scrape_configs": []}))
+        )
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
 

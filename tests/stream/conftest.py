@@ -82,56 +82,57 @@ def small_trees(profile: str) -> bytes:
     return bytes(booster_of([tree], len(names)).save_raw("ubj"))
 
 
+def put_small_model(settings: Settings) -> None:
+    """Put the small model into the registry of the given settings, as champion."""
+    profile = settings.profile
+    graph, trees = small_graph(profile), small_trees(profile)
+    digest = load_country_table(settings.ip_table).digest
+
+    def build(version: str) -> Mapping[str, bytes]:
+        metadata = Metadata(
+            profile=profile,
+            name=profile,
+            version=version,
+            digest=hashlib.sha256(graph).hexdigest(),
+            feature_hash=feature_hash(profile, digest),
+            feature_names=feature_names(profile),
+            ip_table=digest,
+            candidate=Candidate("xgboost", "none", {}),
+            calibration=Calibration("sigmoid"),
+            policy=Policy(COSTS[profile]),
+            thresholds=Thresholds(0.5, 0.875),
+            alternatives={},
+            severity_bands=SeverityBands(0.6, 0.75, 0.9),
+            reference=tuple(
+                FeatureReference(
+                    one.name, 0.0, 1.0, 0.5,
+                    tuple(1 / len(one.categories) for _ in one.categories),
+                )
+                for one in declared_features(profile)
+            ),
+            training=TrainingData("0" * 64, "", "", None, 0, 0, 0, 0),
+            parity=Parity(0, 0.0, 0),
+            explaining=Explaining(0.0, 0.0),
+            label_delay_s=0.0,
+            seed=0,
+            libraries={},
+            created_at="2026-01-01T00:00:00Z",
+        )  # fmt: skip
+        return {
+            "model.onnx": graph,
+            EXPLAIN_FILE: trees,
+            "metadata.json": encode_metadata(metadata),
+            "evaluation.json": b"{}",
+        }
+
+    registry = Registry(settings.models)
+    registry.promote(profile, registry.add(profile, build))
+
+
 @pytest.fixture
 def install_model() -> Callable[[Settings], None]:
-    """Puts the small model into the registry of the given settings, as champion."""
-
-    def install(settings: Settings) -> None:
-        profile = settings.profile
-        graph, trees = small_graph(profile), small_trees(profile)
-        digest = load_country_table(settings.ip_table).digest
-
-        def build(version: str) -> Mapping[str, bytes]:
-            metadata = Metadata(
-                profile=profile,
-                name=profile,
-                version=version,
-                digest=hashlib.sha256(graph).hexdigest(),
-                feature_hash=feature_hash(profile, digest),
-                feature_names=feature_names(profile),
-                ip_table=digest,
-                candidate=Candidate("xgboost", "none", {}),
-                calibration=Calibration("sigmoid"),
-                policy=Policy(COSTS[profile]),
-                thresholds=Thresholds(0.5, 0.875),
-                alternatives={},
-                severity_bands=SeverityBands(0.6, 0.75, 0.9),
-                reference=tuple(
-                    FeatureReference(
-                        one.name, 0.0, 1.0, 0.5,
-                        tuple(1 / len(one.categories) for _ in one.categories),
-                    )
-                    for one in declared_features(profile)
-                ),
-                training=TrainingData("0" * 64, "", "", None, 0, 0, 0, 0),
-                parity=Parity(0, 0.0, 0),
-                explaining=Explaining(0.0, 0.0),
-                label_delay_s=0.0,
-                seed=0,
-                libraries={},
-                created_at="2026-01-01T00:00:00Z",
-            )  # fmt: skip
-            return {
-                "model.onnx": graph,
-                EXPLAIN_FILE: trees,
-                "metadata.json": encode_metadata(metadata),
-                "evaluation.json": b"{}",
-            }
-
-        registry = Registry(settings.models)
-        registry.promote(profile, registry.add(profile, build))
-
-    return install
+    """Puts the small model into a registry."""
+    return put_small_model
 
 
 @pytest.fixture
