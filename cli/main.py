@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from cli import dlq, models, stack
+from cli import dlq, metrics, models, stack
 from cli.alerts import alerts
 from cli.data_check import check
 from cli.data_profile import profile_file
@@ -46,6 +46,7 @@ app.add_typer(stack.app, name="stack")
 app.add_typer(data, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(metrics.app, name="metrics")
 for command in (doctor, demo, features, train, score, replay, worker, alerts):
     app.command(command.__name__)(command)
 

@@ -13,7 +13,12 @@ from stack.ports import LOOPBACK
 from stack.service import Command, NotReadyError, Report
 
 CONFIG = Path(__file__).resolve().parent.parent / "prometheus" / "prometheus.yml"
+#: Rules whose results dashboards read.
+RECORDING_RULES = CONFIG.parent / "rules" / "recording.yml"
+#: Blocks older than this are deleted. Backfilled history has the dates of its events.
+RETENTION = "20y"
 _PROBE_S = 2.0
+_DATA = "data"
 
 
 class Prometheus:
@@ -34,6 +39,7 @@ class Prometheus:
         options = (
             f"--config.file={CONFIG}",
             f"--storage.tsdb.path={_data(folder)}",
+            f"--storage.tsdb.retention.time={RETENTION}",
             f"--web.listen-address={LOOPBACK}:{port}",
         )
         return Command((program, *options), dict(os.environ))
@@ -58,8 +64,13 @@ def is_installed() -> bool:
     return shutil.which(Prometheus.name) is not None
 
 
+def data_folder(root: Path) -> Path:
+    """Where the Prometheus of the stack in ``root`` keeps its blocks."""
+    return root / Prometheus.name / _DATA
+
+
 def _data(folder: Path) -> str:
-    return str(folder / "data")
+    return str(folder / _DATA)
 
 
 def _get(port: int, path: str) -> bytes:
