@@ -13,9 +13,9 @@ from tests.faults.scale import scaled
 from tests.faults.stage import Stage
 from tests.stream.test_worker import events
 
-EVENTS = scaled(4_000)
+EVENTS = scaled(2_000)
 BATCH_MAX = 64
-PARTS = 40
+PARTS = 20
 
 
 def publish_in_parts(stage: Stage, batch: EventBatch) -> None:
