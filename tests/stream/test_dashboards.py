@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,13 +21,15 @@ from core import metrics as declared
 from core.kafka_admin import ensure_topics
 from core.names import Topics
 from core.settings import Settings, load_settings
+from features.csv_source import read_transactions
 from grafana.asking import Series, at_once, over_time
 from grafana.expressions import Expression, Kind, expressions, substituted
+from producer.sample import SampleOptions, write_sample
 from stack.prometheus import CONFIG
 from tests.grafana.own_prometheus import OwnPrometheus, needs
 from tests.servers.ports import lasting_port
 from tests.stream.conftest import put_small_model
-from tests.stream.test_worker import events, messages
+from tests.stream.test_worker import messages
 from tests.stream.workers import Published, Reader, publish, running_worker
 
 pytestmark = pytest.mark.integration
@@ -75,7 +78,7 @@ def run(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) ->
         worker.await_text("FetchThread]: Starting")
         prometheus.start()
         try:
-            yield scored(settings, prometheus.url)
+            yield scored(settings, prometheus.url, folder)
         finally:
             prometheus.stop()
 
@@ -94,11 +97,14 @@ def configured(port: int) -> dict[str, Any]:
     return found
 
 
-def scored(settings: Settings, url: str) -> Run:
-    """Events and a few bad ones, spread over some time, and what became of them."""
+def scored(settings: Settings, url: str, folder: Path) -> Run:
+    """A sample and a few bad events, spread over some time, and what became of them."""
+    path = folder / "sample.csv"
+    write_sample(path, SampleOptions("ecommerce", rows=EVENTS, fraud_rate=0.1))
+    batch = read_transactions(path, rejects=folder / "rejects.csv").batch
     await_value(url, f"sum({declared.TRANSACTIONS.name})", 0)
     start = time.time()
-    written = messages(events(EVENTS, seed=77))
+    written = messages(batch.take(batch.in_total_order()))
     step = EVENTS // PARTS
     for part in range(PARTS):
         publish(settings, written[part * step : (part + 1) * step])
