@@ -59,7 +59,7 @@ _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 _STAGE = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 _SIZE = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
 _SCORE = (0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
-_USERS = (1, 2, 3, 5, 10, 20, 50, 100, 500)
+_USERS = (0, 1, 2, 3, 5, 10, 20, 50, 100, 500)
 
 
 def _counter(base: str, text: str, *labels: str) -> Metric:
@@ -92,7 +92,7 @@ SOURCE_TRANSACTIONS = _counter(
 )
 SOURCE_ALERTS = _counter("source_alerts", "Alerts, by marketing source.", "profile", "source")
 DEVICE_USERS = _histogram(
-    "device_users", "Distinct users behind an event's device in 24 h.", _USERS, "profile"
+    "device_users", "Distinct users behind an event's device in the 24 h before.", _USERS, "profile"
 )
 SCORE = _histogram("score", "Fraud probability of an event.", _SCORE, "profile")
 STAGE_SECONDS = _histogram("stage_seconds", "Time in a stage of the batch path.", _STAGE, "stage")

@@ -81,7 +81,7 @@ def _devices() -> list[AnyPanel]:
         figure(
             Text(
                 "On a shared device",
-                "Share of transactions whose device served more than one user in 24 hours.",
+                "Transactions whose device had served more than one user in the 24 h before.",
                 "percentunit",
                 6,
                 4,
@@ -93,7 +93,7 @@ def _devices() -> list[AnyPanel]:
         figure(
             Text(
                 "On a crowded device",
-                "Share of transactions whose device served more than five users in 24 hours.",
+                "Transactions whose device had served more than five users in the 24 h before.",
                 "percentunit",
                 6,
                 4,
@@ -103,7 +103,13 @@ def _devices() -> list[AnyPanel]:
             none="no transactions",
         ),
         figure(
-            Text("Mean users per device", "Over the transactions of the range.", "short", 6, 4),
+            Text(
+                "Mean users per device",
+                "In the 24 hours before, over the transactions of the range; 0 for a new device.",
+                "short",
+                6,
+                4,
+            ),
             Query(mean(users, RANGE)),
             none="no transactions",
         ),

@@ -141,7 +141,7 @@ def _means() -> list[AnyPanel]:
         bars(
             Text(
                 "Users per device",
-                "Transactions by the number of users seen on their device in 24 hours; a bar holds "
+                "Transactions by the users seen on their device in the 24 h before; a bar holds "
                 "those above the bound before and up to its own.",
                 "short",
                 8,
