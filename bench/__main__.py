@@ -12,6 +12,7 @@ import sys
 import typer
 
 from bench.ceiling import ceiling
+from bench.dashboards import dashboards
 from bench.memory import memory
 from bench.offline import offline
 from bench.profile import profile
@@ -33,6 +34,7 @@ app.command()(memory)
 app.command()(velocity)
 app.command()(recipes)
 app.command()(reasons)
+app.command()(dashboards)
 
 
 @app.callback(invoke_without_command=True)

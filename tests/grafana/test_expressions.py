@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import time
 
 import pytest
 import yaml
@@ -83,10 +82,8 @@ def ask(filled: Filled, one: Expression) -> list[Series]:
 
 
 @EVERY
-def test_prometheus_answers_it_with_data_and_soon(filled: Filled, one: Expression) -> None:
-    began = time.monotonic()
+def test_prometheus_answers_it_with_data(filled: Filled, one: Expression) -> None:
     series = ask(filled, one)
-    assert time.monotonic() - began < 1
     if one.kind is Kind.ANNOTATION:
         assert one.title in MAY_BE_EMPTY
         return
