@@ -74,11 +74,11 @@ docs: $(VENV)/.installed-dev ## write the generated docs anew
 
 locks: $(VENV)/.installed-dev ## resolve the lock files anew
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		--no-emit-index-url --extra train --extra stack pyproject.toml build-requirements.in -o requirements.txt
+		--no-emit-index-url --extra train --extra stack --extra views pyproject.toml build-requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --constraint requirements.txt pyproject.toml build-requirements.in -o requirements-worker.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		--no-emit-index-url --extra train --extra stack --extra dev pyproject.toml build-requirements.in -o requirements-dev.txt
+		--no-emit-index-url --extra train --extra stack --extra views --extra dev pyproject.toml build-requirements.in -o requirements-dev.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --constraint requirements-dev.txt notebooks/requirements.in -o notebooks/requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

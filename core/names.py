@@ -82,6 +82,11 @@ def worker_group(namespace: str, profile: str) -> str:
     return f"fraudstream-{namespace}-{profile}"
 
 
+def views_group(namespace: str) -> str:
+    """Consumer group of the projector of the views."""
+    return f"fraudstream-{namespace}-views"
+
+
 class Header(StrEnum):
     """Headers of a dead letter."""
 

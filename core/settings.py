@@ -44,6 +44,14 @@ class Settings(BaseSettings):
     max_future_s: Annotated[int, Field(ge=0)] = 300
     metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 6066
+    views_host: str = "127.0.0.1"
+    views_port: Annotated[int, Field(ge=0, le=65_535)] = 8050
+    views_token: SecretStr = SecretStr("")
+    views_days: Annotated[int, Field(ge=1, le=36_500)] = 400
+    views_origins: str = ""
+    mask_ids: bool = False
+    mask_salt: SecretStr = SecretStr("")
+    currency: Annotated[str, Field(max_length=8)] = ""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
 
@@ -69,7 +77,7 @@ class Settings(BaseSettings):
                 raise ValueError("expected host:port[,host:port…]")
         return value
 
-    @field_validator("metrics_host")
+    @field_validator("metrics_host", "views_host")
     @classmethod
     def _address(cls, value: str) -> str:
         try:
@@ -112,6 +120,6 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = "FRAUDSTREAM_" + "_".join(str(part) for part in first["loc"]).upper()
-        secret = "PASSWORD" in name or "REDIS" in name
+        secret = any(part in name for part in ("PASSWORD", "REDIS", "TOKEN", "SALT"))
         shown = "(hidden)" if secret else repr(first["input"])
         raise ConfigError(f"setting {name}={shown}: {first['msg']}") from None

@@ -1,0 +1,159 @@
+"""What API and page ask, whoever answers: the read model in Redis, or a file in memory.
+
+Every answer is exact. An event counts once, with its first outcome; its label is the latest. Texts
+are as they came, missing ones are ``unknown``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from core.errors import FraudstreamError
+from views.counts import Counts, DeviceCounts, Dimension
+from views.periods import Bucket, Span
+
+
+class SpanError(FraudstreamError):
+    """A span that cannot be answered exactly; says which one could be."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where an event stands in the total order."""
+
+    time_ms: int
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """Which alerts are wanted; None: whatever it is.
+
+    Attributes:
+        severity, decision, country, browser, source, device_id, user_id: as in the alert
+            (``unknown`` for missing ones).
+        label: 1 fraud, 0 not, −1 without a label.
+    """
+
+    severity: str | None = None
+    decision: str | None = None
+    country: str | None = None
+    browser: str | None = None
+    source: str | None = None
+    device_id: str | None = None
+    user_id: str | None = None
+    label: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPage:
+    """Some alerts, the latest event first.
+
+    Attributes:
+        alerts: messages as on ``fraud-alerts``, each with ``label`` (0, 1 or None) added.
+        next: where the next page begins (behind this place); None: there is none.
+    """
+
+    alerts: Sequence[Mapping[str, Any]]
+    next: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is kept of an event.
+
+    Attributes:
+        place: in the total order.
+        user_id: user or card.
+        device_id, country, browser, source, sex: as they came, None where missing.
+        age: years.
+        amount: in units of 10⁻⁴.
+        decision: ``core.names.Decision``, None where nobody has decided.
+        score: None where nobody has scored.
+        label: 0, 1 or None.
+    """
+
+    place: Place
+    user_id: str | None
+    device_id: str | None
+    country: str | None
+    browser: str | None
+    source: str | None
+    sex: str | None
+    age: float | None
+    amount: int
+    decision: str | None
+    score: float | None
+    label: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the store does.
+
+    Attributes:
+        ready: whether it answers.
+        detail: what keeps it from being ready or complete, for people; empty when all is well.
+        complete_from_ms: everything that happened since then is in it; None: everything.
+        lag: messages not yet taken in; None where there is no stream.
+    """
+
+    ready: bool
+    detail: str = ""
+    complete_from_ms: int | None = None
+    lag: int | None = None
+
+
+class Store(Protocol):
+    """Answers about the events of each profile.
+
+    Methods raise ``StateError`` where the store cannot be reached, and ``SpanError`` where a span
+    cannot be answered exactly.
+    """
+
+    @property
+    def live(self) -> bool:
+        """Whether more events may come."""
+
+    @property
+    def scored(self) -> bool:
+        """Whether alerts are known; without a model they are not."""
+
+    def profiles(self) -> tuple[str, ...]:
+        """Those that there are events of."""
+
+    def revision(self) -> str:
+        """Another text whenever an answer may have changed."""
+
+    def extent(self, profile: str) -> tuple[int, int] | None:
+        """Event times of the first and the last event, milliseconds since 1970; None: no events."""
+
+    def totals(self, profile: str, span: Span) -> Counts:
+        """Of all events in a span."""
+
+    def trend(self, profile: str, span: Span, bucket: Bucket) -> Mapping[int, Counts]:
+        """Bucket beginning → counts, ascending, for the buckets that have events in the span."""
+
+    def by(self, profile: str, dimension: Dimension, span: Span) -> Mapping[str, Counts]:
+        """Value → counts, for the values that have events; not for devices."""
+
+    def devices(self, profile: str, span: Span, limit: int) -> list[DeviceCounts]:
+        """Devices with alerts or fraud, by alerts, then fraud (most first), then id (ascending)."""
+
+    def alerts(
+        self, profile: str, span: Span, wanted: AlertFilter, after: Place | None, limit: int
+    ) -> AlertPage:
+        """Alerts by (event time, event id), the latest first, behind a place."""
+
+    def alert(self, profile: str, event_id: str) -> Mapping[str, Any] | None:
+        """One alert, as in ``AlertPage``."""
+
+    def on_device(
+        self, profile: str, device_id: str, before: Place | None, limit: int
+    ) -> list[Record]:
+        """Events of a device before a place, the latest first."""
+
+    def health(self) -> Health:
+        """How the store does; raises nothing."""
