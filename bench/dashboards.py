@@ -25,7 +25,7 @@ def dashboards(
     url: Annotated[str, typer.Argument(help="Of a Prometheus, such as http://127.0.0.1:9090.")],
     end: Annotated[float | None, typer.Option(help="Unix time; default: now.")] = None,
     days: Annotated[float, typer.Option(help="Length of the range.")] = 30.0,
-    scrape: Annotated[int, typer.Option(help="Seconds between samples.")] = 15,
+    scrape: Annotated[int, typer.Option(help="Seconds between samples.")] = 60,
 ) -> None:
     """How long the panels' queries take over a month."""
     until = time.time() if end is None else end

@@ -102,7 +102,7 @@ def substituted(
     *,
     range_s: int = 3600,
     interval_s: int = 15,
-    scrape_s: int = 15,
+    scrape_s: int = 60,
     values: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """An expression as Grafana sends it to Prometheus.

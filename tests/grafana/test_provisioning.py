@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from grafana.expressions import DASHBOARDS, dashboards
+from tests.stream.forked import ROOT
 
 FOLDER = DASHBOARDS.parent / "provisioning"
 
@@ -30,7 +31,8 @@ def test_data_sources_are_named_once_and_take_their_address_from_the_environment
     assert [one["uid"] for one in found.values() if one.get("isDefault")] == ["prometheus"]
     assert found["prometheus"]["url"] == found["prometheus-history"]["url"] == "${PROMETHEUS_URL}"
     assert found["alertmanager"]["url"] == "${ALERTMANAGER_URL}"
-    assert found["prometheus"]["jsonData"]["timeInterval"] == "15s"
+    scraped = yaml.safe_load((ROOT / "prometheus/compose.yml").read_text())["global"]
+    assert found["prometheus"]["jsonData"]["timeInterval"] == scraped["scrape_interval"]
     assert found["prometheus-history"]["jsonData"]["timeInterval"] == "5m"
     assert not any(one["editable"] for one in found.values())
 
