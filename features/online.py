@@ -151,6 +151,19 @@ class VelocityState:
         """``begin`` and ``finish`` in one."""
         return self.finish(self.begin(batch, country, remember))
 
+    def look(self, batch: EventBatch, country: NDArray[np.int16]) -> StateStep:
+        """What ``step`` would find, changing nothing: no log, and no expiry of one.
+
+        Args:
+            batch: n events; none of them is in the past of another, unless it is in state.
+            country: their country codes, shape (n,).
+
+        Raises:
+            redis.RedisError, OSError: Redis could not be reached.
+        """
+        begun = self.begin(batch, country, np.zeros(len(batch), np.bool_))
+        return self._found(begun)[0]
+
     def begin(
         self,
         batch: EventBatch,
@@ -190,6 +203,11 @@ class VelocityState:
         Raises:
             redis.RedisError, OSError: Redis could not be reached or refused; repeat the step.
         """
+        step, logs = self._found(begun)
+        self._compact(logs)
+        return step
+
+    def _found(self, begun: BegunStep) -> tuple[StateStep, dict[str, _Logs]]:
         conflict = np.zeros(len(begun.remember), np.bool_)
         logs: dict[str, _Logs] = {}
         quantities = {}
@@ -203,12 +221,12 @@ class VelocityState:
             logs, quantities = self._reread(logs)
         while (fresh := self._owner_conflicts(quantities) & ~conflict).any():
             conflict |= fresh
-            self._withdraw(logs, fresh & begun.remember)
+            if (added := fresh & begun.remember).any():
+                self._withdraw(logs, added)
             for log in logs.values():
                 log.log_of_event[conflict] = -1
             logs, quantities = self._reread(logs)
-        self._compact(logs)
-        return StateStep(quantities, conflict)
+        return StateStep(quantities, conflict), logs
 
     def take_back(
         self, batch: EventBatch, country: NDArray[np.int16], remember: NDArray[np.bool_]

@@ -14,8 +14,6 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-import numpy as np
-
 from core.settings import Settings
 from features.countries import CountryTable
 from model.registry import Registry
@@ -35,7 +33,7 @@ def load_warm(settings: Settings, countries: CountryTable) -> DecisionMaker:
         ConfigError: its thresholds contradict those of the settings.
     """
     maker = load_decision_maker(settings, countries)
-    maker.decide(np.zeros((1, len(maker.version.metadata.feature_names)), np.float32))
+    maker.warm_up()
     return maker
 
 
