@@ -1,6 +1,6 @@
 # Two images from one file, neither with a compiler, with pip, or run by root:
 #   worker  what scoring needs (the default): `fraudstream worker`, `replay`, `alerts`, `doctor` …
-#   tools   the same and the extras for training and the local stack: `fraudstream train`
+#   tools   the same and the extras for training, the local stack and the views: `fraudstream train`, `views`
 # What takes decisions day and night holds forty packages less than what trains now and then. Each has
 # its lock file; the worker's is resolved under the other one, so versions are the same in both.
 FROM python:3.12.12-slim-trixie AS python
@@ -19,6 +19,7 @@ COPY features features
 COPY model model
 COPY producer producer
 COPY stream stream
+COPY views views
 COPY stack stack
 COPY cli cli
 RUN pip --python /opt/venv install --no-deps --no-build-isolation . \
@@ -40,7 +41,9 @@ WORKDIR /data
 ENTRYPOINT ["fraudstream"]
 
 FROM runtime AS tools
-ENV MPLCONFIGDIR=/tmp/matplotlib
+# Whoever publishes port 8050 reaches the views, with the token that they then ask for.
+ENV MPLCONFIGDIR=/tmp/matplotlib FRAUDSTREAM_VIEWS_HOST=0.0.0.0
+EXPOSE 8050
 COPY --from=training /opt/venv /opt/venv
 
 FROM runtime AS worker

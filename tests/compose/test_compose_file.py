@@ -38,6 +38,7 @@ ONE_SHOT = {"sample", "train", "replay", "check"}
 #: Read by Compose itself.
 OF_COMPOSE = {"COMPOSE_PROFILES"}
 
+PUBLISHED = {"kafka", "redis", "views", "prometheus", "alertmanager", "grafana"}
 each_service = pytest.mark.parametrize("name", SERVICES)
 
 
@@ -54,7 +55,7 @@ def test_it_fits_the_compose_specification() -> None:
 
 def test_all_parts_of_the_product_are_there() -> None:
     assert set(SERVICES) == ONE_SHOT | {
-        "kafka", "redis", "worker", "prometheus", "alertmanager", "grafana",
+        "kafka", "redis", "worker", "views", "prometheus", "alertmanager", "grafana",
     }  # fmt: skip
 
 
@@ -74,7 +75,7 @@ def test_images_of_ours_carry_the_project_s_version_and_are_built_once_each() ->
     version = re.search(r'^version = "(.*)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert version
     ours = {name: one for name, one in SERVICES.items() if one["image"].startswith("fraudstream-")}
-    assert set(ours) == ONE_SHOT | {"worker"}
+    assert set(ours) == ONE_SHOT | {"worker", "views"}
     assert {one["image"].split(":")[1] for one in ours.values()} == {version[1]}
     # A registry has something else by that name, if anything.
     assert {one["pull_policy"] for one in ours.values()} == {"never"}
@@ -146,7 +147,7 @@ def test_profiles_are_those_of_the_docs() -> None:
 def test_ports_are_published_on_loopback_alone(name: str) -> None:
     ports = published(FILLED[name])
     assert {port.address for port in ports} <= {"127.0.0.1"}
-    assert bool(ports) == (name in {"kafka", "redis", "prometheus", "alertmanager", "grafana"})
+    assert bool(ports) == (name in PUBLISHED)
 
 
 def test_published_ports_are_different() -> None:
@@ -186,7 +187,8 @@ def test_those_that_look_on_reach_neither_kafka_nor_redis() -> None:
         for name in ("prometheus", "alertmanager", "grafana")
     }
     assert not any(shared.values()), shared
-    assert set(SERVICES["worker"]["networks"]) == {"data", "watch"}
+    for name in ("worker", "views"):
+        assert set(SERVICES[name]["networks"]) == {"data", "watch"}
 
 
 def test_example_names_exactly_the_variables_that_are_used() -> None:
@@ -199,8 +201,8 @@ def test_example_names_exactly_the_variables_that_are_used() -> None:
 
 
 def test_example_holds_no_secret_and_its_copy_stays_out_of_git_and_the_image() -> None:
-    secrets = [name for name in example_settings() if name.endswith("PASSWORD")]
-    assert secrets
+    secrets = [name for name in example_settings() if name.endswith(("PASSWORD", "TOKEN"))]
+    assert len(secrets) == 3
     assert {example_settings()[name] for name in secrets} == {""}
     assert ".env" in (ROOT / ".gitignore").read_text().split()
     assert (ROOT / ".dockerignore").read_text().splitlines()[1] == "*"
@@ -209,9 +211,11 @@ def test_example_holds_no_secret_and_its_copy_stays_out_of_git_and_the_image() -
 
 def test_passwords_are_written_nowhere() -> None:
     text = COMPOSE.read_text("utf-8")
-    for line in re.findall(r"^.*(?:PASSWORD|AUTH|requirepass).*$", text, re.MULTILINE):
+    for line in re.findall(r"^.*(?:PASSWORD|TOKEN|AUTH|requirepass).*$", text, re.MULTILINE):
         value = line.partition(": ")[2]
-        assert not value or "ANONYMOUS" in line or value.startswith(("${", "redis://:${")), line
+        named = value in {"VIEWS_TOKEN"}  # the variable of a secret
+        allowed = named or "ANONYMOUS" in line or value.startswith(("${", "redis://:${"))
+        assert not value or allowed, line
 
 
 def test_the_worker_s_port_is_reached_by_prometheus_and_by_nobody_outside() -> None:
@@ -227,6 +231,20 @@ def test_the_worker_s_port_is_reached_by_prometheus_and_by_nobody_outside() -> N
     ]
     targets = config["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"]
     assert targets == ["alertmanager:9093"]
+
+
+def test_the_views_ask_prometheus_for_their_token() -> None:
+    views = environment(FILLED["views"])
+    assert views["FRAUDSTREAM_VIEWS_HOST"] == "0.0.0.0"  # noqa: S104
+    (port,) = published(FILLED["views"])
+    assert port.port == views["FRAUDSTREAM_VIEWS_PORT"]
+    config = yaml.safe_load((ROOT / "prometheus" / "compose.yml").read_text("utf-8"))
+    (job,) = [one for one in config["scrape_configs"] if one["job_name"] == "fraudstream-views"]
+    assert job["static_configs"] == [{"targets": [f"views:{views['FRAUDSTREAM_VIEWS_PORT']}"]}]
+    (secret,) = SERVICES["prometheus"]["secrets"]
+    assert job["authorization"] == {"credentials_file": f"/run/secrets/{secret}"}
+    variable = loaded({})["secrets"][secret]["environment"]
+    assert variable in variables(SERVICES["views"]["environment"]["FRAUDSTREAM_VIEWS_TOKEN"])
 
 
 def test_grafana_lets_everybody_look_and_nobody_else_in() -> None:
