@@ -20,6 +20,7 @@ from cli.feature_file import features
 from cli.replay import replay
 from cli.score import score
 from cli.train import train
+from cli.views import views
 from cli.worker import worker
 from core.errors import FraudstreamError
 from core.logs import set_up_logging
@@ -47,7 +48,7 @@ app.add_typer(data, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(metrics.app, name="metrics")
-for command in (doctor, demo, features, train, score, replay, worker, alerts):
+for command in (doctor, demo, features, train, score, replay, worker, alerts, views):
     app.command(command.__name__)(command)
 
 

@@ -1,6 +1,7 @@
 """Metrics: names, labels, buckets and meanings; each is written here and nowhere else.
 
-Labels come from closed sets only; a user, a device or an address is never one.
+Labels come from closed sets only; a user, a device or an address is never one, with one exception:
+the ten devices of ``TOP_DEVICE_ALERTS``.
 """
 
 from __future__ import annotations
@@ -122,6 +123,15 @@ MODEL_TRAINED = _gauge(
     "name", "version", "role",
 )  # fmt: skip
 
+HTTP_SECONDS = _histogram(
+    "http_request_seconds", "Time to answer a request.", _STAGE, "endpoint", "status"
+)
+TOP_DEVICE_ALERTS = _gauge(
+    "top_device_alerts",
+    "Alerts of the devices that have most, in the last 24 hours of event time.",
+    "rank", "device",
+)  # fmt: skip
+
 #: Stages of ``STAGE_SECONDS``, in the order in which a batch goes through them.
 STAGES = ("decode", "state", "score", "publish", "commit")
 
@@ -133,3 +143,5 @@ OF_WORKER = (
     STAGE_SECONDS, EVENT_LATENCY, BATCH_SIZE, CONSUMER_LAG, COMMITTED_AGE, MODEL_INFO,
     MODEL_TRAINED,
 )  # fmt: skip
+#: All that the views have.
+OF_VIEWS = (HTTP_SECONDS, TOP_DEVICE_ALERTS)

@@ -1,0 +1,126 @@
+"""The views over the stream: the read model, its projector beside the server, and predictions.
+
+The projector is a process of its own, so that a burst of scores does not hold up answers. Should it
+die, it is started again, each time after a longer while.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+import time
+
+import typer
+
+from cli.stopping import stop_on_signals
+from core.settings import Settings
+
+_log = logging.getLogger(__name__)
+_FIRST_WAIT_S = 1.0
+_LONGEST_WAIT_S = 30.0
+#: A projector that ran for so long had started well.
+_RAN_WELL_S = 60.0
+_STOP_S = 15.0
+
+
+def serve_live(settings: Settings, *, rebuild: bool, with_projector: bool) -> None:
+    """Serve the read model until stopped.
+
+    Args:
+        settings: of everything.
+        rebuild: whether the read model is made anew first.
+        with_projector: whether it is kept up here.
+
+    Raises:
+        ConfigError: the address cannot be had.
+        ModelError, StateError: the IP table or Redis is unfit.
+    """
+    from features.countries import load_country_table
+    from views.app import create_app
+    from views.guard import check_exposure
+    from views.past import LivePast
+    from views.predict import Predictor
+    from views.redis_store import RedisStore
+    from views.server import serve
+
+    check_exposure(settings)
+    predictor = Predictor(settings, load_country_table(settings.ip_table), LivePast(settings))
+    predictor.follow()
+    app = create_app(RedisStore(settings), settings, predictor)
+    child = Projector(settings, rebuild=rebuild) if with_projector else None
+
+    def announce(address: str) -> None:
+        # Not before the address is had: a second server on a taken port starts nothing.
+        if child is not None:
+            child.start()
+        typer.echo(f"views of namespace {settings.namespace}: {address}")
+
+    try:
+        serve(app, settings, announce)
+    finally:
+        if child is not None:
+            child.stop()
+
+
+def project(settings: Settings, *, rebuild: bool) -> int:
+    """Keep the read model up until SIGTERM or SIGINT; returns the exit code of the process."""
+    from views.projector import run_projector
+
+    with stop_on_signals() as asked:
+        run_projector(settings, lambda: not asked(), rebuild=rebuild)
+    return 0
+
+
+class Projector(threading.Thread):
+    """Runs the projector as a child process, for as long as this one runs.
+
+    Args:
+        settings: profile and namespace are handed on; the rest it reads where we did.
+        rebuild: whether its first run makes the read model anew.
+    """
+
+    def __init__(self, settings: Settings, *, rebuild: bool) -> None:
+        super().__init__(name="projector", daemon=True)
+        self._command = [
+            sys.executable, "-m", "cli", "views", "--projector-only",
+            "--namespace", settings.namespace, "--profile", settings.profile,
+        ]  # fmt: skip
+        self._first = ["--rebuild"] if rebuild else []
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def run(self) -> None:
+        """Start it, and again whenever it ends."""
+        wait = _FIRST_WAIT_S
+        while True:
+            with self._lock:
+                if self._stopping.is_set():
+                    return
+                self._process = subprocess.Popen([*self._command, *self._first])
+            self._first = []
+            began = time.monotonic()
+            code = self._process.wait()
+            if self._stopping.is_set():
+                return
+            if time.monotonic() - began > _RAN_WELL_S:
+                wait = _FIRST_WAIT_S
+            _log.error("the projector ended with %d; it is started again in %.0f s", code, wait)
+            self._stopping.wait(wait)
+            wait = min(2 * wait, _LONGEST_WAIT_S)
+
+    def stop(self) -> None:
+        """End it in good order, or by force after a while."""
+        self._stopping.set()
+        with self._lock:
+            process = self._process
+        if process is None or process.poll() is not None:
+            return
+        process.terminate()
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,175 @@
+"""The endpoint that scores events which are sent to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import orjson
+from flask import Response, make_response, request
+from flask_openapi3.models.tag import Tag
+from flask_openapi3.openapi import OpenAPI
+from pydantic import BaseModel, Field
+
+from core.errors import RejectedEvent
+from core.messages import EVENTS
+from core.settings import Settings
+from views.caching import JSON
+from views.guard import NEEDS_TOKEN
+from views.predict import Prediction, Predictor
+from views.problems import Problem, ProblemError
+from views.queries import ProfileQuery, profile_of
+from views.store import Store
+
+TAG = Tag(name="predict", description="A score for any event.")
+MOST_EVENTS = 1_000
+
+
+class EventError(BaseModel):
+    """Why an event would be set aside."""
+
+    code: str = Field(description="As error.code of a dead letter.")
+    field: str = Field(description="The field at fault; empty: the event as a whole.")
+    message: str
+
+
+class Outcome(BaseModel):
+    """What the stream would say of an event, or why it would be set aside."""
+
+    event_id: str | None
+    score: float | None = Field(description="Fraud probability.")
+    decision: str | None
+    severity: str | None = Field(description="Null where the event is allowed.")
+    threshold: float | None
+    reasons: list[dict[str, Any]] | None
+    model: dict[str, str] | None
+    error: EventError | None = Field(description="Null: the event is valid.")
+
+
+class Outcomes(BaseModel):
+    """Of each event, in the order in which they came."""
+
+    predictions: list[Outcome]
+
+
+class _Several(msgspec.Struct):
+    events: list[msgspec.Raw]
+    event_id: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def add_predict(
+    app: OpenAPI,
+    store: Store,
+    settings: Settings,
+    predictor: Predictor | None,
+    clock: Callable[[], int],
+) -> None:
+    """Add this endpoint to an app."""
+
+    @app.post(
+        "/predict",
+        tags=[TAG],
+        responses={200: Outcomes, 413: Problem, 415: Problem, 501: Problem},
+        security=NEEDS_TOKEN,
+        openapi_extensions={"requestBody": _body()},
+    )
+    def predict(query: ProfileQuery) -> Response:
+        """Score one event, a list of events, or {"events": [...]}, without remembering any.
+
+        An event that the stream would set aside has `error`; if that is so of all of them, the
+        answer is 422.
+        """
+        if predictor is None:
+            raise ProblemError(
+                501,
+                "no predictions here",
+                "these views were started without a model to score with: train one with "
+                "`fraudstream train CSV` and start them again",
+            )
+        if not request.is_json:
+            raise ProblemError(
+                415,
+                "not JSON",
+                f"Content-Type {request.content_type or '(none)'!r:.80}: send {JSON}",
+                "Content-Type",
+            )
+        raw = events_of(request.get_data())
+        found = predictor.predict(profile_of(query, store, settings), raw, clock())
+        outcomes = [_outcome(one) for one in found]
+        errors = [
+            {"index": index, **outcome["error"]}
+            for index, outcome in enumerate(outcomes)
+            if outcome["error"] is not None
+        ]
+        if len(errors) == len(outcomes):
+            first = errors[0]
+            raise ProblemError(
+                422, "no valid event", first["message"], first["field"], {"errors": errors}
+            )
+        body = orjson.dumps({"predictions": outcomes}, option=orjson.OPT_SERIALIZE_NUMPY)
+        response = make_response(body)
+        response.headers["Content-Type"] = JSON
+        return response
+
+
+def events_of(body: bytes) -> list[bytes]:
+    """The events of a request, each as it came.
+
+    Raises:
+        ProblemError: there is none, there are too many, or it is no JSON.
+    """
+    start = body.lstrip(b" \t\r\n")[:1]
+    try:
+        if start == b"[":
+            events = list(map(bytes, msgspec.json.decode(body, type=list[msgspec.Raw])))
+        else:
+            events = _one_or_several(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProblemError(
+            400, "not JSON", f"the body cannot be read ({error}): send one event, or a list"
+        ) from None
+    if not 1 <= len(events) <= MOST_EVENTS:
+        raise ProblemError(
+            400,
+            "too many events" if events else "no event",
+            f"{len(events):,} events: send 1 to {MOST_EVENTS:,} at once",
+            "events",
+        )
+    return events
+
+
+def _one_or_several(body: bytes) -> list[bytes]:
+    try:
+        several = msgspec.json.decode(body, type=_Several)
+    except msgspec.ValidationError:  # JSON of another kind: the stream says what is wrong with it
+        return [body]
+    # An event may have fields that nobody knows, and one of them may be called that.
+    if several.event_id is not msgspec.UNSET:
+        return [body]
+    return list(map(bytes, several.events))
+
+
+def _outcome(found: Prediction | RejectedEvent) -> dict[str, Any]:
+    if isinstance(found, RejectedEvent):
+        nothing = dict.fromkeys(Prediction.__dataclass_fields__)
+        error = {"code": str(found.code), "field": found.field, "message": found.message}
+        return {**nothing, "error": error}
+    return {name: getattr(found, name) for name in Prediction.__dataclass_fields__} | {
+        "error": None
+    }
+
+
+def _body() -> dict[str, Any]:
+    _, schemas = msgspec.json.schema_components(
+        EVENTS.values(), ref_template="#/components/schemas/{name}"
+    )
+    names = [event.__name__ for event in EVENTS.values()]
+    one = {"anyOf": [_inlined(schemas[name]) for name in names]}
+    many = {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_EVENTS}
+    several = {"type": "object", "properties": {"events": many}, "required": ["events"]}
+    return {"required": True, "content": {JSON: {"schema": {"anyOf": [one, many, several]}}}}
+
+
+def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in schema.items() if name != "title"}

@@ -1,0 +1,96 @@
+"""What the views tell Prometheus, in a registry of their own (``core.metrics`` declares it)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Set
+
+from flask import Flask, Response, g, request
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from core import metrics as declared
+from core.errors import FraudstreamError
+from core.settings import Settings
+from views.masking import Masking
+from views.periods import HOUR_MS, Bucket, Span, bucket_start
+from views.store import Store
+
+_TOP = 10
+_HOURS = 24
+#: Endpoints that are not the API's own count as one.
+_PAGE = "page"
+
+
+def make_registry(store: Store, settings: Settings, masking: Masking) -> CollectorRegistry:
+    """A registry with the collector of the top devices and the usual metrics of a process."""
+    registry = CollectorRegistry()
+    registry.register(TopDevices(store, settings.profile, masking))
+    ProcessCollector(registry=registry)
+    return registry
+
+
+def add_timing(app: Flask, registry: CollectorRegistry, endpoints: Set[str]) -> None:
+    """Time every request of an app.
+
+    Args:
+        app: whose requests.
+        registry: of the histogram.
+        endpoints: names of those that are told apart; all others are ``page``.
+    """
+    one = declared.HTTP_SECONDS
+    seconds = Histogram(one.family, one.text, one.labels, buckets=one.buckets, registry=registry)
+
+    @app.before_request
+    def _begin() -> None:
+        g.began = time.perf_counter()
+
+    @app.after_request
+    def _end(response: Response) -> Response:
+        endpoint = request.endpoint if request.endpoint in endpoints else _PAGE
+        taken = time.perf_counter() - g.get("began", time.perf_counter())
+        seconds.labels(endpoint, f"{response.status_code // 100}xx").observe(taken)
+        return response
+
+
+class TopDevices(Collector):
+    """The one place where an id is a label: at most ten series, of the last 24 hours of event time.
+
+    Whole hours are counted, up to and with that of the newest event.
+
+    Args:
+        store: knows the devices.
+        profile: of the events.
+        masking: hides their ids if so set.
+    """
+
+    def __init__(self, store: Store, profile: str, masking: Masking) -> None:
+        self._store = store
+        self._profile = profile
+        self._masking = masking
+
+    def describe(self) -> Iterator[Metric]:
+        """The family without values: nothing is asked of the store to register."""
+        yield self._family()
+
+    def collect(self) -> Iterator[Metric]:
+        """The devices as they are now; none where the store does not answer."""
+        family = self._family()
+        try:
+            extent = self._store.extent(self._profile)
+            if extent is not None and self._store.scored:
+                end = bucket_start(extent[1], Bucket.HOUR) + HOUR_MS
+                span = Span(end - _HOURS * HOUR_MS, end)
+                found = self._store.devices(self._profile, span, _TOP)
+                for rank, device in enumerate(map(self._masking.device, found), 1):
+                    if device.counts.alerts:
+                        family.add_metric([str(rank), device.device_id], device.counts.alerts)
+        except FraudstreamError:  # the probes say that; a scrape has other things to report
+            pass
+        yield family
+
+    def _family(self) -> GaugeMetricFamily:
+        one = declared.TOP_DEVICE_ALERTS
+        return GaugeMetricFamily(one.family, one.text, labels=one.labels)

@@ -1,0 +1,181 @@
+"""Scores for events that are asked about: the champion's, from the state as it is now.
+
+Promise: the state is read and never changed; score, decision, severity, threshold and reasons of an
+event are those that a worker with the same champion would publish if the event came to it now.
+(Reasons: of more than ``MOST_EXPLAINED`` alerts in one micro-batch a worker asks the model for the
+first ones only; here every alert has the model's.) Events of one request are not in each other's
+past. Steps:
+
+1. validate as the stream does: what it would set aside is refused with the same code;
+2. look at the logs of the events' entities;
+3. compute features and decide by the champion.
+
+A thread follows the registry's pointers: another champion that fits takes over between two
+requests, one that does not is refused, once and in the log, and what was in use stays.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from core.errors import FraudstreamError, ModelError, RejectedEvent
+from core.names import PROFILES, Decision, RejectCode
+from core.settings import Settings
+from features.batch import EventBatch, empty_batch
+from features.countries import CountryTable
+from features.formulas import feature_matrix
+from features.known import Known, country_codes, own_columns
+from features.offline import compute_features
+from features.validation import decode, to_batch
+from model.deciding import MOST_EXPLAINED, Decider, load_decider
+from model.registry import Registry
+from views.past import Past
+
+_log = logging.getLogger(__name__)
+#: Seconds between looks at the pointers, small files.
+_POLL_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What would be published of an event.
+
+    Attributes:
+        event_id: of it.
+        score: fraud probability, float32.
+        decision: ``core.names.Decision``.
+        severity, threshold, reasons: as in an alert; None where the event is allowed.
+        model: name, version and digest.
+    """
+
+    event_id: str
+    score: np.float32
+    decision: str
+    severity: str | None
+    threshold: float | None
+    reasons: list[dict[str, Any]] | None
+    model: dict[str, str]
+
+
+class Predictor:
+    """Scores events of every profile that has a champion; ``predict`` may be called by any thread.
+
+    Args:
+        settings: registry, thresholds, how far ahead of the clock an event may be.
+        countries: the IP table.
+        past: of the events; only looked at.
+    """
+
+    def __init__(self, settings: Settings, countries: CountryTable, past: Past) -> None:
+        self._settings = settings
+        self._countries = countries
+        self._past = past
+        self._registry = Registry(settings.models)
+        self._deciders: dict[str, Decider] = {}
+        self._refused: dict[str, str] = {}
+        self._deciding = threading.Lock()
+        self.look_for_champions()
+        for profile in self._deciders:
+            # The compiled kernel is slow the first time; not while somebody waits.
+            compute_features(empty_batch(profile), countries)
+
+    def follow(self) -> None:
+        """Keep up with the registry in a thread of its own, until the process ends."""
+
+        def keep_up() -> None:
+            while True:
+                time.sleep(_POLL_S)
+                self.look_for_champions()
+
+        threading.Thread(target=keep_up, name="champions", daemon=True).start()
+
+    def look_for_champions(self) -> None:
+        """Take up each champion that is another one and fits; say once why one does not."""
+        for profile in PROFILES:
+            used = self._deciders.get(profile)
+            try:
+                name = self._registry.pointer(profile)
+                if name is None or (used is not None and name == used.version.metadata.version):
+                    self._refused.pop(profile, None)
+                    continue
+                self._deciders[profile] = load_decider(self._settings, profile, self._countries)
+            except Exception as error:  # a runtime that chokes on a graph raises what it likes
+                if str(error) != self._refused.get(profile):
+                    self._refused[profile] = str(error)
+                    _log.error("/predict does not use the %s champion: %s", profile, error)
+                continue
+            self._refused.pop(profile, None)
+            _log.info("/predict uses %s model %s", profile, name)
+
+    def predict(
+        self, profile: str, raw: Sequence[bytes], now_ms: int
+    ) -> list[Prediction | RejectedEvent]:
+        """What would be published of each event, or why it would be set aside.
+
+        Args:
+            profile: of the events.
+            raw: each as JSON.
+            now_ms: what a broker's clock would say, milliseconds since 1970 UTC.
+
+        Raises:
+            ModelError: the profile has no usable champion.
+            StateError: the state is away.
+        """
+        decider = self._deciders.get(profile)
+        if decider is None:
+            raise self._no_champion(profile)
+        decoded = decode(profile, raw, [now_ms] * len(raw), 1000 * self._settings.max_future_s)
+        found: dict[int, Prediction | RejectedEvent] = dict(decoded.rejected)
+        rows = [row for row in range(len(raw)) if row not in decoded.rejected]
+        if rows:
+            batch = to_batch(profile, [event for event in decoded.event if event is not None])
+            found.update(zip(rows, self._outcomes(decider, batch), strict=True))
+        return [found[row] for row in range(len(raw))]
+
+    def _outcomes(
+        self, decider: Decider, batch: EventBatch
+    ) -> Iterator[Prediction | RejectedEvent]:
+        country = country_codes(batch, self._countries)
+        step = self._past.look(batch, country)
+        matrix = feature_matrix(Known(own_columns(batch, country), step.quantities))
+        for begin in range(0, len(batch), MOST_EXPLAINED):
+            with self._deciding:
+                decided = decider.decide(matrix[begin : begin + MOST_EXPLAINED])
+            for at, event_id in enumerate(batch.event_id[begin : begin + MOST_EXPLAINED]):
+                if step.conflict[begin + at]:
+                    yield _conflict(event_id)
+                    continue
+                alerted = decided.decision[at] != Decision.ALLOW
+                yield Prediction(
+                    event_id=event_id,
+                    score=decided.score[at],
+                    decision=decided.decision[at],
+                    severity=decided.severity[at] if alerted else None,
+                    threshold=float(decided.threshold[at]) if alerted else None,
+                    reasons=decided.reasons[at],
+                    model=decider.model,
+                )
+
+    def _no_champion(self, profile: str) -> FraudstreamError:
+        refused = self._refused.get(profile)
+        return ModelError(
+            refused
+            or f"no {profile} model in use under {self._settings.models}: train one with "
+            f"`fraudstream train CSV --profile {profile}`, or set FRAUDSTREAM_MODELS"
+        )
+
+
+def _conflict(event_id: str) -> RejectedEvent:
+    return RejectedEvent(
+        RejectCode.DUPLICATE_CONFLICT,
+        f"event_id {event_id!r:.80} is known with another time or amount: give every event an id "
+        "of its own",
+        "event_id",
+    )
