@@ -1,0 +1,261 @@
+"""The way to a namespace's read models: what is asked of them, and what is changed.
+
+Every question is answered from one moment, and every change is made as a whole or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import redis
+from redis.cluster import RedisCluster
+from redis.exceptions import RedisClusterException, RedisError
+
+from core.errors import StateError
+from core.settings import Settings
+from features.redis_policy import unreachable
+from features.wire import SCAN_COUNT, TIMEOUT_S
+from views import scripts
+from views.layout import heartbeats, prefix
+from views.scripts import Command
+
+#: Whatever answers: a server, or a cluster of them; both have the same methods.
+Client: TypeAlias = Any
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A generation of a profile's read model, but for its events.
+
+    Attributes:
+        serving: the generation that answers, empty: none.
+        forgotten: how many users were ever forgotten.
+        revision: how often answers have changed.
+        first_ms, last_ms: event times of the first and the last event; None: there is none.
+        horizon_ms: events before are only kept as sums; a whole hour.
+        complete_from_ms: everything that happened since then is in it; None: everything.
+        counted: how many messages were applied, repeated and unmatched.
+        offsets: ``topic:partition`` → next offset.
+    """
+
+    serving: str
+    forgotten: int
+    revision: int
+    first_ms: int | None
+    last_ms: int | None
+    horizon_ms: int
+    complete_from_ms: int | None
+    counted: Mapping[str, int]
+    offsets: Mapping[str, int]
+
+
+class RedisModel:
+    """The read models of a namespace; threads may share it.
+
+    Args:
+        settings: where Redis is, and the namespace.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.namespace = settings.namespace
+        self._url = settings.redis.get_secret_value()
+        self._client: Client = None
+        self._ask: Any = None
+        self._apply: Any = None
+
+    @property
+    def client(self) -> Client:
+        """Made when it is first used, so that Redis may come later."""
+        if self._client is None:
+            self._client = _connect(self._url)
+            self._ask = self._client.register_script(scripts.ASK)
+            self._apply = self._client.register_script(scripts.APPLY)
+        return self._client
+
+    def ask(
+        self, profile: str, commands: Sequence[Command] = (), generation: str = ""
+    ) -> tuple[State, list[Any]]:
+        """State and the replies to commands, all of one moment.
+
+        Args:
+            profile: whose.
+            commands: see ``views.scripts.ASK``.
+            generation: that is asked; the one that answers unless given.
+
+        Raises:
+            StateError: Redis cannot be reached.
+        """
+        begin = prefix(self.namespace, profile)
+        with _said():
+            client = self.client
+            meta, state, offsets, found = self._ask(
+                [f"{begin}meta"], [begin, generation, scripts.packed(commands)], client
+            )
+        return _state(_pairs(meta), _pairs(state), _pairs(offsets)), found
+
+    def apply(
+        self,
+        profile: str,
+        generation: str,
+        state: State,
+        commands: Sequence[Command],
+        *,
+        changes: bool = True,
+        serving: bool = True,
+    ) -> bool:
+        """Carry out commands, unless something has changed since ``state`` was asked for.
+
+        Args:
+            profile: whose.
+            generation: of which model.
+            state: what the commands were made from.
+            commands: see ``views.scripts.APPLY``.
+            changes: whether any answer may be another one after that.
+            serving: whether the generation has to be the one that answers.
+
+        Returns:
+            Whether they were carried out.
+
+        Raises:
+            StateError: Redis cannot be reached; they may have been carried out.
+        """
+        begin = prefix(self.namespace, profile)
+        arguments = [
+            begin, generation, state.revision, state.forgotten,
+            int(serving), int(changes), scripts.packed(commands),
+        ]  # fmt: skip
+        with _said():
+            client = self.client
+            return bool(self._apply([f"{begin}meta"], arguments, client))
+
+    def first_generation(self, profile: str, name: str) -> None:
+        """Let ``name`` answer unless another does already."""
+        with _said():
+            self.client.hsetnx(f"{prefix(self.namespace, profile)}meta", "generation", name)
+
+    def serve(self, profile: str, generation: str) -> None:
+        """From now on this generation answers."""
+        with _said():
+            self.client.hset(f"{prefix(self.namespace, profile)}meta", "generation", generation)
+
+    def delete_others(self, profile: str, generation: str) -> int:
+        """Delete every key of a profile's generations other than this one; how many there were."""
+        begin = prefix(self.namespace, profile)
+        # Only a key with the generation in it; meta and the forgotten belong to all of them.
+        spared = (f"{begin}{generation}:".encode(), f"{begin}meta".encode(),
+                  f"{begin}forgotten".encode())  # fmt: skip
+        deleted = 0
+        with _said():
+            doomed = [
+                key
+                for key in self.client.scan_iter(match=f"{begin}*", count=SCAN_COUNT)
+                if not key.startswith(spared)
+            ]
+            for start in range(0, len(doomed), SCAN_COUNT):
+                deleted += self.client.unlink(*doomed[start : start + SCAN_COUNT])
+        return deleted
+
+    def forgotten(self, profile: str) -> dict[bytes, int]:
+        """Digest of each forgotten user → the moment, milliseconds since 1970."""
+        with _said():
+            found = self.client.hgetall(f"{prefix(self.namespace, profile)}forgotten")
+        return {digest: int(moment) for digest, moment in found.items()}
+
+    def forget(self, profile: str, digest: bytes, moment_ms: int) -> None:
+        """Note a forgotten user; whoever is at work on a change has to begin again."""
+        begin = prefix(self.namespace, profile)
+        with _said():
+            pipeline = self.client.pipeline(transaction=True)
+            pipeline.hset(f"{begin}forgotten", digest, moment_ms)
+            pipeline.hincrby(f"{begin}meta", "forgotten", 1)
+            pipeline.execute()
+
+    def salt(self, profile: str, proposed: bytes) -> bytes:
+        """What forgotten users are hashed with; ``proposed`` where there is none yet."""
+        meta = f"{prefix(self.namespace, profile)}meta"
+        with _said():
+            self.client.hsetnx(meta, "salt", proposed)
+            return bytes(self.client.hget(meta, "salt"))
+
+    def beat(self, who: str, heartbeat: bytes) -> None:
+        """Note what a projector says of itself."""
+        with _said():
+            self.client.hset(heartbeats(self.namespace), who, heartbeat)
+
+    def beats(self) -> dict[str, bytes]:
+        """Who → what it last said."""
+        with _said():
+            found = self.client.hgetall(heartbeats(self.namespace))
+        return {who.decode(): heartbeat for who, heartbeat in found.items()}
+
+    def lost_beats(self, who: Sequence[str]) -> None:
+        """Forget what those said."""
+        with _said():
+            self.client.hdel(heartbeats(self.namespace), *who)
+
+    def close(self) -> None:
+        """Give up all connections."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+
+def _connect(url: str) -> Client:
+    options: Mapping[str, Any] = {
+        "socket_timeout": TIMEOUT_S,
+        "socket_connect_timeout": TIMEOUT_S,
+        "protocol": 2,
+        "decode_responses": False,
+    }
+    try:
+        client = redis.Redis.from_url(url, **options)
+    except ValueError as error:
+        raise StateError(f"FRAUDSTREAM_REDIS is not a Redis URL: {error}") from None
+    if not client.info("cluster").get("cluster_enabled", 0):
+        return client
+    client.close()
+    return RedisCluster.from_url(url, **options)
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """Errors of Redis as errors of ours."""
+    try:
+        yield
+    except RedisClusterException as error:  # not a RedisError in spite of its name
+        raise StateError(
+            f"the Redis Cluster at FRAUDSTREAM_REDIS cannot be used ({error}): "
+            "`redis-cli --cluster check` says whether all slots are served"
+        ) from None
+    except RedisError as error:
+        raise unreachable(error) from None
+
+
+def _pairs(flat: Sequence[bytes]) -> dict[str, bytes]:
+    return {name.decode(): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
+
+
+def _state(
+    meta: Mapping[str, bytes], state: Mapping[str, bytes], offsets: Mapping[str, bytes]
+) -> State:
+    def number(name: str) -> int | None:
+        return int(state[name]) if name in state else None
+
+    return State(
+        serving=meta.get("generation", b"").decode(),
+        forgotten=int(meta.get("forgotten", 0)),
+        revision=number("revision") or 0,
+        first_ms=number("first"),
+        last_ms=number("last"),
+        horizon_ms=number("horizon") or 0,
+        complete_from_ms=number("complete_from"),
+        counted={
+            name.removeprefix("n:"): int(value)
+            for name, value in state.items()
+            if name.startswith("n:")
+        },
+        offsets={where: int(offset) for where, offset in offsets.items()},
+    )

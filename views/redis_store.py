@@ -1,0 +1,355 @@
+"""The read model in Redis as a store: what the projector has counted so far.
+
+Sums reach back as far as anything was ever counted. Devices and their events, alerts, and parts of
+hours are answered from records, which are kept for FRAUDSTREAM_VIEWS_DAYS before the newest event
+(the horizon): a span without a beginning starts there for devices and alerts.
+
+Sums are of one moment. Pages of alerts and of a device's events, and the users behind devices, take
+several round trips: what comes in between may be in a part of the answer only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+
+from core.errors import StateError
+from core.names import PROFILES
+from core.settings import Settings
+from features.iso_times import iso_time
+from views import heartbeat
+from views.counts import Counts, DeviceCounts, Dimension
+from views.cover import Cover, cover
+from views.layout import (
+    COUNTERS,
+    NO_LABEL,
+    Facets,
+    Kept,
+    alert_of,
+    alerts_key,
+    device_entry,
+    index_entry,
+    known,
+    member,
+    place_of,
+    unpack,
+    unpack_alert,
+)
+from views.periods import HOUR_MS, Bucket, Span, bucket_starts
+from views.redis_model import RedisModel, State
+from views.redis_sums import add, counts, hours_asked, hours_of, values_asked, values_of
+from views.scripts import Command, binary
+from views.store import AlertFilter, AlertPage, Health, Place, Record, SpanError
+from views.tallies import ALERTS, FRAUD, TRANSACTIONS
+
+#: So many are looked at in one round trip.
+_CHUNK = 1_000
+#: So often is a question put anew because the events it is about have changed meanwhile.
+_TRIES = 10
+_NOTHING = Cover(0, 0, ())
+
+
+class RedisStore:
+    """Answers from the read model of a namespace (see ``views.store.Store``); threads may share it.
+
+    Args:
+        settings: where Redis is, and the namespace.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._model = RedisModel(settings)
+        self._states: dict[str, State] = {}
+
+    @property
+    def live(self) -> bool:
+        """More events come."""
+        return True
+
+    @property
+    def scored(self) -> bool:
+        """All events are."""
+        return True
+
+    def profiles(self) -> tuple[str, ...]:
+        """See ``Store``."""
+        return tuple(one for one in PROFILES if self._state(one).first_ms is not None)
+
+    def revision(self) -> str:
+        """See ``Store``."""
+        states = [self._state(profile) for profile in PROFILES]
+        return "|".join(f"{one.serving}.{one.revision}.{one.forgotten}" for one in states)
+
+    def extent(self, profile: str) -> tuple[int, int] | None:
+        """See ``Store``."""
+        state = self._state(profile)
+        if state.first_ms is None or state.last_ms is None:
+            return None
+        return state.first_ms, state.last_ms
+
+    def totals(self, profile: str, span: Span) -> Counts:
+        """See ``Store``."""
+        covered, replies = self._sums(profile, _covered(span), hours_asked)
+        return counts(hours_of(covered, replies)[1].sum(axis=0))
+
+    def trend(self, profile: str, span: Span, bucket: Bucket) -> dict[int, Counts]:
+        """See ``Store``."""
+        covered, replies = self._sums(profile, _covered(span), hours_asked)
+        hours, sums = hours_of(covered, replies)
+        starts, firsts = np.unique(bucket_starts(hours * HOUR_MS, bucket), return_index=True)
+        if not len(starts):
+            return {}
+        rows = np.add.reduceat(sums, firsts)
+        return {
+            start: counts(row) for start, row in zip(starts.tolist(), rows.tolist(), strict=True)
+        }
+
+    def by(self, profile: str, dimension: Dimension, span: Span) -> dict[str, Counts]:
+        """See ``Store``."""
+        covered, replies = self._sums(
+            profile, _covered(span), lambda one: values_asked(one, dimension)
+        )
+        found = values_of(covered, dimension, replies)
+        return {value: counts(sums) for value, sums in sorted(found.items()) if sums[TRANSACTIONS]}
+
+    def devices(self, profile: str, span: Span, limit: int) -> list[DeviceCounts]:
+        """See ``Store``; a span without a beginning starts at the horizon.
+
+        Raises:
+            SpanError: it begins before the horizon.
+        """
+        covered, replies = self._sums(
+            profile, _of_records(span), lambda one: values_asked(one, Dimension.DEVICE)
+        )
+        sums = values_of(covered, Dimension.DEVICE, replies)
+        flagged = [device for device, one in sums.items() if one[ALERTS] or one[FRAUD]]
+        flagged.sort(key=lambda one: (-sums[one][ALERTS], -sums[one][FRAUD], one))
+        within = Span(
+            max(span.from_ms or 0, self._states[profile].horizon_ms), span.to_ms
+        )  # that of the sums
+        found = []
+        for device in flagged[:limit]:
+            users: set[str] = set()
+            mine = [0] * COUNTERS
+            for _, kept in self._events_of(profile, device, within, None):
+                users.add(known(kept.user_id))
+                add(mine, kept)
+            found.append(DeviceCounts(device, len(users), counts(mine)))
+        return found
+
+    def alerts(
+        self, profile: str, span: Span, wanted: AlertFilter, after: Place | None, limit: int
+    ) -> AlertPage:
+        """See ``Store``; those before the horizon are not kept."""
+        found: list[dict[str, Any]] = []
+        last: Place | None = None
+        is_filtered = wanted != AlertFilter()
+        for place, alert in self._alerts(profile, span, wanted, after, limit, is_filtered):
+            if len(found) == limit:
+                return AlertPage(found, last)
+            found.append(alert)
+            last = place
+        return AlertPage(found, None)
+
+    def alert(self, profile: str, event_id: str) -> Mapping[str, Any] | None:
+        """See ``Store``."""
+        state, (packed, event) = self._model.ask(
+            profile, [("HGET", alerts_key(event_id), event_id), _find(event_id)]
+        )
+        if packed is None:
+            return None
+        time_ms, message = unpack_alert(packed)
+        return _with_label(message, _label(state, event)) if time_ms >= state.horizon_ms else None
+
+    def on_device(
+        self, profile: str, device_id: str, before: Place | None, limit: int
+    ) -> list[Record]:
+        """See ``Store``."""
+        found: list[Record] = []
+        state = self._state(profile)
+        for event_id, kept in self._events_of(profile, device_id, Span(state.horizon_ms), before):
+            if len(found) == limit:
+                break
+            found.append(kept.record(event_id))
+        return found
+
+    def health(self) -> Health:
+        """See ``Store``."""
+        try:
+            beats = heartbeat.read_beats(self._model.beats())
+            states = [self._state(profile) for profile in PROFILES]
+        except StateError as error:
+            return Health(False, str(error))
+        return heartbeat.health_of(
+            beats, [one.complete_from_ms for one in states if one.first_ms is not None]
+        )
+
+    def close(self) -> None:
+        """Give up all connections."""
+        self._model.close()
+
+    def _state(self, profile: str) -> State:
+        self._states[profile] = self._model.ask(profile)[0]
+        return self._states[profile]
+
+    def _sums(
+        self,
+        profile: str,
+        covered: Callable[[State], Cover],
+        asked: Callable[[Cover], list[Command]],
+    ) -> tuple[Cover, list[Any]]:
+        """What a span is made of, and the replies about it; both of one moment.
+
+        What it is made of hangs on the state, which is known from the question before; where that
+        has changed, the question is put anew.
+        """
+        state = self._states.get(profile) or self._state(profile)
+        for _ in range(_TRIES):
+            made_of = _NOTHING if state.first_ms is None else covered(state)
+            now, replies = self._model.ask(profile, asked(made_of))
+            self._states[profile] = now
+            if _frame(now) == _frame(state):
+                break
+            state = now
+        return made_of, replies
+
+    def _alerts(
+        self,
+        profile: str,
+        span: Span,
+        wanted: AlertFilter,
+        after: Place | None,
+        limit: int,
+        is_filtered: bool,
+    ) -> Iterator[tuple[Place, dict[str, Any]]]:
+        """All alerts that are wanted, the latest first."""
+        state = self._state(profile)
+        lowest = b"[" + member(Place(max(span.from_ms or 0, state.horizon_ms), ""))
+        upper = [] if after is None else [member(after)]
+        upper += [] if span.to_ms is None else [member(Place(max(span.to_ms, 0), ""))]
+        highest = b"(" + min(upper) if upper else b"+"
+        chunk = _CHUNK if is_filtered else min(limit + 1, _CHUNK)
+        while True:
+            asked: Command = (
+                "ZREVRANGEBYLEX", "x", binary(highest), binary(lowest), "LIMIT", 0, chunk,
+            )  # fmt: skip
+            members = self._model.ask(profile, [asked])[1][0]
+            some = [one for one in map(alert_of, members) if _is_wanted(one[1], wanted)]
+            yield from self._labelled(profile, some, wanted.label)
+            if len(members) < chunk:
+                return
+            highest = b"(" + member(alert_of(members[-1])[0])
+
+    def _labelled(
+        self, profile: str, some: Sequence[tuple[Place, Facets]], label: int | None
+    ) -> Iterator[tuple[Place, dict[str, Any]]]:
+        """Messages of alerts with their labels; with one label only, if that is wanted."""
+        ids = [place.event_id for place, _ in some]
+        state, events = self._model.ask(profile, [_find(one) for one in ids])
+        labels = [_label(state, event) for event in events]
+        rows = [
+            row for row, has in enumerate(labels)
+            if label is None or label == (NO_LABEL if has is None else has)
+        ]  # fmt: skip
+        for start in range(0, len(rows), 50):  # messages are large, and a page may be full
+            part = rows[start : start + 50]
+            messages = self._model.ask(
+                profile, [("HGET", alerts_key(ids[row]), ids[row]) for row in part]
+            )[1]
+            for row, packed in zip(part, messages, strict=True):
+                if packed is not None:  # it may have been deleted a moment ago
+                    yield some[row][0], _with_label(unpack_alert(packed)[1], labels[row])
+
+    def _events_of(
+        self, profile: str, device_id: str, span: Span, before: Place | None
+    ) -> Iterator[tuple[str, Kept]]:
+        """A device's events in a span and before a place, the latest first."""
+        key, start = device_entry(device_id)
+        lowest = b"[" + start + member(Place(span.from_ms or 0, ""))
+        upper = [] if before is None else [member(before)]
+        upper += [] if span.to_ms is None else [member(Place(max(span.to_ms, 0), ""))]
+        highest = b"(" + start + (min(upper) if upper else b"\xff" * 9)
+        while True:
+            asked: Command = (
+                "ZREVRANGEBYLEX", key, binary(highest), binary(lowest), "LIMIT", 0, _CHUNK,
+            )  # fmt: skip
+            members = self._model.ask(profile, [asked])[1][0]
+            places = [place_of(one[len(start) :]) for one in members]
+            records = self._model.ask(
+                profile, [("HGET", f"r:{one.time_ms // HOUR_MS}", one.event_id) for one in places]
+            )[1]
+            for place, packed in zip(places, records, strict=True):
+                kept = None if packed is None else unpack(packed)
+                if kept is not None and kept.device_id == device_id:  # others may share the start
+                    yield place.event_id, kept
+            if len(members) < _CHUNK:
+                return
+            highest = b"(" + members[-1]
+
+
+def _frame(state: State) -> tuple[Any, ...]:
+    """What the parts of a span hang on."""
+    return state.serving, state.first_ms, state.last_ms, state.horizon_ms
+
+
+def _covered(span: Span) -> Callable[[State], Cover]:
+    def covered(state: State) -> Cover:
+        if span.is_empty or state.first_ms is None or state.last_ms is None:
+            return _NOTHING
+        return cover(span, state.first_ms, state.last_ms, state.horizon_ms)
+
+    return covered
+
+
+def _of_records(span: Span) -> Callable[[State], Cover]:
+    """As ``_covered``, only as far back as there are records."""
+
+    def covered(state: State) -> Cover:
+        if state.first_ms is None or state.first_ms >= state.horizon_ms or span.is_empty:
+            return _covered(span)(state)
+        if span.from_ms is not None and span.from_ms < state.horizon_ms:
+            raise SpanError(
+                f"devices are kept from {iso_time(state.horizon_ms)} on "
+                f"(FRAUDSTREAM_VIEWS_DAYS): ask from then, not from {iso_time(span.from_ms)}"
+            )
+        return _covered(Span(span.from_ms or state.horizon_ms, span.to_ms))(state)
+
+    return covered
+
+
+def _find(event_id: str) -> Command:
+    bucket, rest = index_entry(event_id)
+    return ("FIND", bucket, binary(rest), event_id)
+
+
+def _label(state: State, event: Sequence[Any]) -> int | None:
+    """Label in the answer to ``_find``."""
+    if event[1] is None:
+        return None
+    kept = unpack(event[1])
+    is_known = kept.label != NO_LABEL and kept.hour * HOUR_MS >= state.horizon_ms
+    return kept.label if is_known else None
+
+
+def _with_label(message: bytes, label: int | None) -> dict[str, Any]:
+    alert: dict[str, Any] = orjson.loads(message)
+    alert["label"] = label
+    return alert
+
+
+def _is_wanted(facets: Facets, wanted: AlertFilter) -> bool:
+    """Whether an alert is wanted, whatever its label."""
+    return all(
+        value is None or known(getattr(facets, name)) == value
+        for name, value in (
+            ("severity", wanted.severity),
+            ("decision", wanted.decision),
+            ("country", wanted.country),
+            ("browser", wanted.browser),
+            ("source", wanted.source),
+            ("device_id", wanted.device_id),
+            ("user_id", wanted.user_id),
+        )
+    )
