@@ -62,9 +62,9 @@ def views(
 ) -> None:
     """Serve the HTTP API and the page at / until stopped; Ctrl-C stops it.
 
-    Live, the read model in Redis follows the topics of scores, alerts and labels. With --csv, a file
-    is scored by the champion as the stream would and shown; neither Kafka nor Redis is needed, and
-    without a model counts and labels still show.
+    Live, the read model in Redis follows the topics of scores, alerts and labels. With --csv, a
+    file is scored by the champion as the stream would and shown; neither Kafka nor Redis is needed,
+    and without a model counts and labels still show.
 
     Examples:
 

@@ -93,7 +93,7 @@ def create_app(
     add_models(app, store, settings, versions)
     add_predict(app, store, settings, predictor, clock)
     add_health(app, store, metrics)
-    own |= app.view_functions.keys()
+    own.update(app.view_functions)
     if page:
         from views.page import add_page
 

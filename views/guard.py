@@ -48,7 +48,7 @@ margin:.25rem 0}</style>
 <input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
 <button>Open</button>
 </form>
-<p role="alert">%s</p>
+<p role="alert">{said}</p>
 </html>"""
 
 
@@ -115,11 +115,11 @@ def add_guard(app: Flask, settings: Settings, limiter: Limiter) -> None:
             return True
         return _same(request.cookies.get(COOKIE, ""), cookie)
 
-    @app.get(LOGIN)
+    @app.route(LOGIN, methods=["GET"])
     def login_form() -> Response:
         return _form("")
 
-    @app.post(LOGIN)
+    @app.route(LOGIN, methods=["POST"])
     @limiter.limit(_LOGIN_RATE)
     def login() -> Any:
         if not token or not _same(request.form.get("token", ""), token):
@@ -133,7 +133,7 @@ def add_guard(app: Flask, settings: Settings, limiter: Limiter) -> None:
 
 
 def _form(said: str, status: int = 200) -> Response:
-    response = make_response(_FORM % said, status)
+    response = make_response(_FORM.replace("{said}", said), status)
     response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import orjson
 from flask import Flask, Response, make_response, request
+from flask_limiter import RateLimitExceeded
 from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -84,7 +85,7 @@ def bad_parameter(name: str, value: object, remedy: str) -> ProblemError:
 def refuse_parameters(error: ValidationError) -> NoReturn:
     """A request whose parameters are not what the document says."""
     first = error.errors(include_url=False)[0]
-    name = ".".join(str(part) for part in first["loc"]) or "request"
+    name = str(first["loc"][0]) if first["loc"] else "request"
     if first["type"] == "extra_forbidden":
         raise bad_parameter(name, first["input"], "is not known here; see /openapi.json")
     message = first["msg"].removeprefix("Value error, ")
@@ -139,6 +140,8 @@ def add_problems(app: Flask) -> None:
         found = ProblemError(status, error.name, f"{said}: {remedy}")
         allow = [one for one in error.get_headers() if one[0] in ("Allow", "Retry-After")]
         found.headers.update(dict(allow))
+        if isinstance(error, RateLimitExceeded) and error.limit is not None:
+            found.headers["Retry-After"] = str(error.limit.limit.get_expiry())
         return problem(found)
 
     @app.errorhandler(Exception)

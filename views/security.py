@@ -52,7 +52,7 @@ def add_limits(app: Flask) -> Limiter:
     return Limiter(
         get_remote_address,
         app=app,
-        default_limits=[RATE],
+        application_limits=[RATE],
         storage_uri="memory://",
         headers_enabled=False,
         retry_after="delta-seconds",
