@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 
 from core.errors import FraudstreamError
 from views.page.answers import Answers
@@ -27,84 +27,36 @@ def add_callbacks(app: Dash, answers: Answers, content: Content, default_profile
         default_profile: where the address names none.
     """
 
-    def shown(kind: str, search: str | None, make: Callable[[Query], Any], outputs: int) -> Any:
-        """What a callback returns; the last state stays where there is none."""
+    def shown(kind: str, search: str | None, make: Callable[[Query], Any]) -> Any:
+        """What a callback returns; what the page shows stays where there is nothing."""
         query = parse(search, default_profile)
-        key: Hashable = (kind, query)
         try:
-            return answers.get(key, lambda: make(query))
+            return answers.get((kind, query), lambda: make(query))
         except SpanError as error:
-            return content.refused(kind, str(error), outputs)
+            return content.refused(str(error)) if kind == "overview" else no_update
         except FraudstreamError as error:
-            # The state of the store is polled for, and the page says it there.
+            # The page asks for the state of the store by itself, and says it.
             _log.warning("page: %s: %s", kind, error)
-            return (no_update,) * outputs if outputs > 1 else no_update
-
-    @app.callback(
-        Output("main", "data-state"),
-        Output("nothing", "children"),
-        Output("notice", "children"),
-        Output("period", "children"),
-        Output("figures", "children"),
-        Output("trend-data", "data"),
-        Output("trend-note", "children"),
-        Output("select-profile", "children"),
-        Input("revision", "data"),
-        Input("view", "data"),
-        prevent_initial_call=True,
-    )
-    def overview(_: str, search: str | None) -> Any:
-        return shown("overview", search, content.overview, 8)
-
-    @app.callback(
-        Output("map-data", "data"),
-        Output("countries", "children"),
-        Output("browsers", "children"),
-        Output("sources", "children"),
-        Output("people-data", "data"),
-        Input("revision", "data"),
-        Input("view", "data"),
-        prevent_initial_call=True,
-    )
-    def breakdowns(_: str, search: str | None) -> Any:
-        return shown("breakdowns", search, content.breakdowns, 5)
-
-    @app.callback(
-        Output("devices", "children"),
-        Input("revision", "data"),
-        Input("view", "data"),
-        prevent_initial_call=True,
-    )
-    def devices(_: str, search: str | None) -> Any:
-        return shown("devices", search, content.devices, 1)
-
-    @app.callback(
-        Output("feed", "children"),
-        Output("feed-ids", "data"),
-        Output("feed-note", "children"),
-        Output("chips", "children"),
-        Output("select-severity", "children"),
-        Output("select-country", "children"),
-        Output("select-browser", "children"),
-        Output("select-source", "children"),
-        Output("select-device_id", "children"),
-        Input("revision", "data"),
-        Input("wanted", "data"),
-        prevent_initial_call=True,
-    )
-    def feed(_: str, search: str | None) -> Any:
-        return shown("feed", search, content.feed, 9)
-
-    @app.callback(
-        Output("drawer-content", "children"), Input("opened", "data"), prevent_initial_call=True
-    )
-    def drawer(search: str | None) -> Any:
-        if not search:
             return no_update
-        found = shown("drawer", search, content.drawer, 1)
-        if found is no_update:
-            return [html.P("The details cannot be had now.", className="empty")]
-        return found
+
+    def fill(kind: str, wanted: str, make: Callable[[Query], Any]) -> None:
+        @app.callback(
+            Output(kind, "data"),
+            Input("revision", "data"),
+            Input(wanted, "data"),
+            prevent_initial_call=True,
+        )
+        def _(_: str, search: str | None) -> Any:
+            return shown(kind, search, make)
+
+    fill("overview", "view", content.overview)
+    fill("breakdowns", "view", content.breakdowns)
+    fill("alerts", "wanted", content.alerts)
+
+    @app.callback(Output("details", "data"), Input("opened", "data"), prevent_initial_call=True)
+    def details(search: str | None) -> Any:
+        found = shown("details", search, content.details) if search else no_update
+        return content.no_details() if search and found is no_update else found
 
     _add_clientside(app)
 
@@ -129,6 +81,12 @@ def _add_clientside(app: Dash) -> None:
         Input("beat", "n_intervals"),
         Input("view", "data"),
         State("revision", "data"),
+        State("mode", "children"),
+        State("state", "className"),
+        State("last-event", "children"),
+        State("lag", "children"),
+        State("banner", "children"),
+        State("banner", "hidden"),
     )
     there(
         "split",
@@ -141,17 +99,21 @@ def _add_clientside(app: Dash) -> None:
         State("view", "data"),
         State("wanted", "data"),
         State("opened", "data"),
+        State("from-date", "value"),
+        State("to-date", "value"),
     )
-    for name in ("trend", "people"):
-        there("draw", Output(name, "figure"), Input(f"{name}-data", "data"), Input("theme", "data"))
+    there("overview", Output("trend", "figure"), Input("overview", "data"), Input("theme", "data"))
     there(
-        "drawMap",
+        "breakdowns",
         Output("map", "figure"),
-        Input("map-data", "data"),
+        Output("people", "figure"),
+        Input("breakdowns", "data"),
         Input("theme", "data"),
         Input("wanted", "data"),
     )
-    there("zoomed", Input("trend", "relayoutData"), State("trend-data", "data"))
+    there("alerts", Input("alerts", "data"))
+    there("details", Input("opened", "data"), Input("details", "data"))
+    there("zoomed", Input("trend", "relayoutData"), State("overview", "data"))
     there("picked", Input("map", "clickData"))
     there(
         "dated",
@@ -159,5 +121,3 @@ def _add_clientside(app: Dash) -> None:
         Input("to-date", "value"),
         prevent_initial_call=True,
     )
-    there("announce", Output("announcer", "children"), Input("feed-ids", "data"))
-    there("open", Input("opened", "data"), Input("drawer-content", "children"))

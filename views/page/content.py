@@ -1,10 +1,10 @@
-"""What the page shows for one query, as components and figures."""
+"""What the page shows for one query, as nodes and figures."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from dash import html, no_update
+from dash import html
 
 from views.counts import Counts, Dimension
 from views.page import drawer, feed, text
@@ -13,12 +13,15 @@ from views.page.figure_map import map_figure
 from views.page.figure_people import age_groups, people_figure, sex_groups
 from views.page.figure_trend import filled, trend_figure
 from views.page.key_figures import cards, key_figures
+from views.page.markup import plain
 from views.page.query import Period, Query, bucket_of, period_of
 from views.page.tables import bar_table, chart_table
 from views.page.view import View
 
 DEVICES, COUNTRIES, BROWSERS = 10, 12, 8
 _OFFERED = 40
+#: ``places``: id → what stands there; ``charts``: id → figure; and more that assets/page.js reads.
+Shown = dict[str, Any]
 _NOTHING_HERE = "no transactions in this period"
 
 
@@ -34,7 +37,7 @@ class Content:
         self._view = view
         self._currency = currency
 
-    def overview(self, query: Query) -> tuple[Any, ...]:
+    def overview(self, query: Query) -> Shown:
         """Key figures and trend, and what there is to say of the whole."""
         store = self._view.store
         period = self._period(query)
@@ -48,19 +51,23 @@ class Content:
         empty = period.from_ms is None and store.extent(query.profile) is None
         figures = key_figures(now, before, scored=store.scored, currency=self._currency)
         figure, note = self._trend(query, period, now)
-        return (
-            "empty" if empty else "ready",
-            _no_events(query.profile, live=store.live) if empty else [],
-            [html.P(f"{problem}.", className="notice") for problem in query.problems],
-            _spelled(period, compared),
-            cards(figures, compared),
-            figure,
-            note,
-            [html.Option(one, value=one) for one in self._profiles(query)],
-        )
+        return {
+            "state": "empty" if empty else "ready",
+            "places": {
+                "nothing": plain(_no_events(query.profile, live=store.live) if empty else []),
+                "notice": plain([_notice(f"{problem}.") for problem in query.problems]),
+                "period": plain(_spelled(period, compared)),
+                "figures": plain(cards(figures, compared)),
+                "trend-note": plain(note),
+                "select-profile": plain(
+                    [html.Option(one, value=one) for one in self._profiles(query)]
+                ),
+            },
+            "charts": {"trend": figure},
+        }
 
-    def breakdowns(self, query: Query) -> tuple[Any, ...]:
-        """Countries, browsers, sources, age and sex."""
+    def breakdowns(self, query: Query) -> Shown:
+        """Countries, devices, browsers, sources, age and sex."""
         store, scored = self._view.store, self._view.store.scored
         span = self._period(query).span
         mark = self._mark(query)
@@ -76,79 +83,73 @@ class Content:
         named = [(code, text.country(code), counts) for code, counts in countries]
         rows = [(shown, counts) for _, shown, counts in named]
         world["table"] = chart_table("Country", rows, scored=scored)
-        return (
-            world,
-            bar_table(
-                "country",
-                "Country",
-                named[:COUNTRIES],
-                scored=scored,
-                filtered="country",
-                numbered=not scored,
-            ),
-            self._values(query, Dimension.BROWSER, "Browser"),
-            self._values(query, Dimension.SOURCE, "Source"),
-            people if groups else nothing(mark, _NOTHING_HERE),
-        )
+        return {
+            "places": {
+                "countries": plain(
+                    bar_table(
+                        "country",
+                        "Country",
+                        named[:COUNTRIES],
+                        scored=scored,
+                        filtered="country",
+                        numbered=not scored,
+                    )
+                ),
+                "browsers": plain(self._values(query, Dimension.BROWSER, "Browser")),
+                "sources": plain(self._values(query, Dimension.SOURCE, "Source")),
+                "devices": plain(self._devices(query)),
+            },
+            "charts": {"map": world, "people": people if groups else nothing(mark, _NOTHING_HERE)},
+        }
 
-    def devices(self, query: Query) -> Any:
-        """Devices with the most alerts."""
-        found = self._view.devices(query, DEVICES)
-        if not found:
-            return html.P("No device with alerts or fraud in this period.", className="empty")
-        return bar_table(
-            "device",
-            "Device",
-            [(one.device_id, one.device_id, one.counts) for one in found],
-            scored=self._view.store.scored,
-            filtered="device_id",
-            extra=("Users", {one.device_id: text.count(one.users) for one in found}),
-        )
-
-    def feed(self, query: Query) -> tuple[Any, ...]:
-        """The alerts, and what they can be narrowed to."""
+    def alerts(self, query: Query) -> Shown:
+        """The feed, and what it can be narrowed to."""
         page = self._view.alerts(query, None, query.rows)
-        scored = self._view.store.scored
         more = page.next is not None
-        shown: Any = feed.no_alerts(query, scored=scored)
+        shown: Any = feed.no_alerts(query, scored=self._view.store.scored)
         if page.alerts:
             shown = feed.feed(page.alerts, more=more, query=query, currency=self._currency)
-        ids = [
-            [
-                str(one["event_id"]),
-                f"{one['severity']}, {text.money(float(one['amount']), self._currency)}, "
-                f"{text.country(one['country'])}",
-            ]
-            for one in page.alerts
-        ]
         note = f"latest {len(page.alerts)}" if more else f"{len(page.alerts)}"
         wanted = query.wanted
         devices = [one.device_id for one in self._view.devices(query, DEVICES)]
-        return (
-            shown,
-            ids,
-            note if page.alerts else "",
-            feed.chips(query),
-            feed.options("severity", feed.severities(), wanted.severity),
-            self._options(query, Dimension.COUNTRY, wanted.country),
-            self._options(query, Dimension.BROWSER, wanted.browser),
-            self._options(query, Dimension.SOURCE, wanted.source),
-            feed.options("device_id", [(one, one) for one in devices], wanted.device_id),
-        )
+        selects = {
+            "severity": feed.options("severity", feed.severities(), wanted.severity),
+            "country": self._options(query, Dimension.COUNTRY, wanted.country),
+            "browser": self._options(query, Dimension.BROWSER, wanted.browser),
+            "source": self._options(query, Dimension.SOURCE, wanted.source),
+            "device_id": feed.options(
+                "device_id", [(one, one) for one in devices], wanted.device_id
+            ),
+        }
+        return {
+            "places": {
+                "feed": plain(shown),
+                "feed-note": plain(note if page.alerts else ""),
+                "chips": plain(feed.chips(query)),
+                **{f"select-{name}": plain(options) for name, options in selects.items()},
+            },
+            "news": [
+                {"id": one["event_id"], "text": feed.spoken(one, self._currency)}
+                for one in page.alerts
+            ],
+        }
 
-    def drawer(self, query: Query) -> list[Any]:
-        """Details of the alert that is open."""
+    def details(self, query: Query) -> Shown:
+        """Of the alert that is open."""
         found = self._view.alert(query)
         if found is None:
-            return drawer.gone(query.alert)
-        return drawer.details(*found, self._currency)
+            shown = drawer.gone(query.alert)
+        else:
+            shown = drawer.details(*found, self._currency)
+        return {"places": {"drawer-content": plain(shown)}}
 
-    def refused(self, kind: str, message: str, outputs: int) -> Any:
-        """What a callback returns where the store cannot answer for this span."""
-        if kind == "overview":
-            said = [html.P(message, className="notice", role="alert")]
-            return (no_update, no_update, said, *(no_update,) * (outputs - 3))
-        return (no_update,) * outputs if outputs > 1 else no_update
+    def no_details(self) -> Shown:
+        """The store cannot be asked."""
+        return {"places": {"drawer-content": plain(drawer.unavailable())}}
+
+    def refused(self, message: str) -> Shown:
+        """The store cannot answer for this span; what the page shows stays."""
+        return {"places": {"notice": plain(_notice(message))}, "charts": {}}
 
     def _trend(self, query: Query, period: Period, now: Counts) -> tuple[Figure, str]:
         scored, mark = self._view.store.scored, self._mark(query)
@@ -165,6 +166,19 @@ class Content:
         figure["bucket"] = bucket.value
         figure["table"] = chart_table("From (UTC)", rows, scored=scored)
         return figure, note
+
+    def _devices(self, query: Query) -> Any:
+        found = self._view.devices(query, DEVICES)
+        if not found:
+            return html.P("No device with alerts or fraud in this period.", className="empty")
+        return bar_table(
+            "device",
+            "Device",
+            [(one.device_id, one.device_id, one.counts) for one in found],
+            scored=self._view.store.scored,
+            filtered="device_id",
+            extra=("Users", {one.device_id: text.count(one.users) for one in found}),
+        )
 
     def _values(self, query: Query, dimension: Dimension, title: str) -> Any:
         found = self._view.ranked(query, dimension)[:BROWSERS]
@@ -190,6 +204,10 @@ class Content:
     def _mark(query: Query) -> str:
         """Stays the same as long as charts show the same thing."""
         return f"{query.profile}|{query.range}|{query.span}|{query.bucket}|{query.measure}"
+
+
+def _notice(message: str) -> html.P:
+    return html.P(message, className="notice", role="alert")
 
 
 def _spelled(period: Period, compared: str) -> list[Any]:

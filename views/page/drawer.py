@@ -32,6 +32,14 @@ def gone(event_id: str) -> list[Any]:
     ]
 
 
+def unavailable() -> list[Any]:
+    """What is shown where the store cannot be asked."""
+    return [
+        _head("Alert", []),
+        html.Div(html.P("The details cannot be had now; try again."), className="empty"),
+    ]
+
+
 def details(alert: Mapping[str, Any], earlier: Sequence[Record], currency: str) -> list[Any]:
     """The drawer's content.
 

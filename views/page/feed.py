@@ -92,7 +92,7 @@ def _item(alert: Mapping[str, Any], currency: str) -> html.Li:
                 html.Time(
                     [
                         html.Span(f"{at.day} {at:%b} ", className="feed-day"),
-                        html.Span(f"{at:%H:%M:%S}"),
+                        html.Span(f"{at:%H:%M}"),
                     ],
                     dateTime=str(alert["event_time"]),
                     title=f"{at.day} {at:%b %Y, %H:%M:%S} UTC",
@@ -119,6 +119,12 @@ def first_reason(alert: Mapping[str, Any]) -> str:
     """The strongest reason, as a sentence."""
     reasons = alert.get("reasons") or []
     return str(reasons[0]["text"]) if reasons else _REASONS_NONE
+
+
+def spoken(alert: Mapping[str, Any], currency: str) -> str:
+    """An alert as a screen reader says it when it comes."""
+    amount = text.money(float(alert["amount"]), currency)
+    return f"{alert['severity']}, {amount}, {text.country(alert['country'])}"
 
 
 def _label(label: int | None) -> list[html.Span]:

@@ -64,7 +64,7 @@ def people_figure(
             barmode="group",
             bargap=0.28,
             bargroupgap=0.06,
-            margin={"l": 48, "r": 8, "t": 28, "b": 40},
+            margin={"l": 48, "r": 8, "t": 34, "b": 40},
             xaxis=axis("age in years", domain=[0, 0.68], type="category", showgrid=False),
             xaxis2=axis("sex", domain=[0.76, 1], type="category", showgrid=False, anchor="y2"),
             yaxis=axis("share of group, %", range=[0, top], nticks=5),

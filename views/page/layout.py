@@ -20,7 +20,6 @@ _GRAPH_CONFIG: Any = {
     "showTips": False,
 }
 _MAP = "Countries of the world"
-_KEYS = ("transactions", "alerts", "value", "fraud", "precision", "recall")
 
 
 def page(revision: str, default_profile: str) -> html.Div:
@@ -39,10 +38,10 @@ def page(revision: str, default_profile: str) -> html.Div:
             dcc.Store(id="wanted"),
             dcc.Store(id="opened"),
             dcc.Store(id="theme"),
-            dcc.Store(id="trend-data"),
-            dcc.Store(id="map-data"),
-            dcc.Store(id="people-data"),
-            dcc.Store(id="feed-ids"),
+            dcc.Store(id="overview"),
+            dcc.Store(id="breakdowns"),
+            dcc.Store(id="alerts"),
+            dcc.Store(id="details"),
             html.A("Skip to the alerts", href="#feed-title", className="skip"),
             header(),
             filters(default_profile),
@@ -67,7 +66,7 @@ def _main() -> list[Any]:
         html.Section(
             [
                 html.H2("Key figures", className="unseen"),
-                html.Dl([_waiting_figure(key) for key in _KEYS], id="figures"),
+                html.Dl(id="figures"),
             ],
             className="figures",
         ),
@@ -269,13 +268,6 @@ def _select(name: str) -> html.Label:
             html.Span(shown),
             html.Select(id=f"select-{name}", **attributes(data_param=name)),
         ]
-    )
-
-
-def _waiting_figure(key: str) -> html.Div:
-    return html.Div(
-        [html.Dt(" "), html.Dd(" ", className="figure-value"), html.Dd(" "), html.Dd(" ")],
-        className=f"figure waiting figure-of-{key}",
     )
 
 

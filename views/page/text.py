@@ -46,7 +46,9 @@ def percent(value: float) -> str:
 
 def relative_change(now: float, before: float) -> str:
     """How much more than before, in percent; "" where there is nothing to compare with."""
-    return "" if before == 0 else _signed(100 * (now / before - 1), "%")
+    if before == 0:
+        return _signed(0, "%") if now == 0 else ""
+    return _signed(100 * (now / before - 1), "%")
 
 
 def point_change(now: float | None, before: float | None) -> str:

@@ -1,7 +1,7 @@
 // What runs in the browser of what Dash calls: views/page/callbacks.py names each of these.
 window.dash_clientside = window.dash_clientside || {};
 window.dash_clientside.page = (function () {
-  const { params, go, show, FILTERS } = window.fraudstream;
+  const { params, go, show, patch, FILTERS } = window.fraudstream;
   const same = () => window.dash_clientside.no_update;
   const HOUR = 3600000;
   const DAY = 24 * HOUR;
@@ -30,75 +30,64 @@ window.dash_clientside.page = (function () {
     ];
   }
 
-  function split(_, view, wanted, opened) {
+  function split(_, ...old) {
     const PERIOD = ["profile", "range", "from", "to"];
     const now = [
       part([...PERIOD, "bucket", "map"]),
       part([...PERIOD, ...FILTERS, "rows"]),
       params().get("alert") ? part(["profile", "alert"]) : "",
+      ...days(),
     ];
-    const old = [view, wanted, opened];
-    return [...now.map((one, at) => (one === old[at] ? same() : one)), ...days()];
+    return now.map((one, at) => (one === (old[at] ?? "") ? same() : one));
   }
 
-  let asking = false;
+  // Dash forgets an answer that it no longer waits for, so all who wait share one.
+  let asked = null;
   let answered = "";
-  async function beat(_, view, revision) {
-    const nothing = Array(7).fill(same());
-    if (asking || (document.hidden && revision)) return nothing;
-    asking = true;
+  async function beat(_, view, revision, ...shown) {
+    if (document.hidden && revision) return Array(7).fill(same());
+    asked = asked || ask().finally(() => (asked = null));
+    const found = await asked;
+    const [now, ...rest] = told(found, revision);
+    // Dash draws again what it is given, even where that is the same.
+    return [now, ...rest.map((one, at) => (one === shown[at] ? same() : one))];
+  }
+
+  async function ask() {
     try {
       const response = await fetch("/page/state" + part(["profile"]), {
         headers: { Accept: "application/json" },
       });
-      if (response.status === 401) {
-        window.location.assign("/login");
-        return nothing;
-      }
-      if (!response.ok) throw new Error(String(response.status));
-      const state = await response.json();
-      const down = !state.ready && state.revision === undefined;
-      if (!down) answered = new Date().toISOString().slice(11, 19);
-      return [
-        down || state.revision === revision ? same() : state.revision,
-        ...changed(state, down),
-      ];
+      if (response.status === 401) window.location.assign("/login");
+      return response.ok ? await response.json() : null;
     } catch {
-      const since = answered ? ` What is shown is from ${answered} UTC.` : "";
-      return [
-        same(),
-        ...differing("Offline", "state state-down", same(), same(),
-          `The server does not answer; trying again.${since}`, false),
-      ];
-    } finally {
-      asking = false;
+      return null;
     }
   }
 
-  function changed(state, down) {
-    const mode = down ? "Unavailable" : state.live ? "Live" : "File";
-    const look = down ? "down" : state.live ? "live" : "file";
-    let lag = "";
-    if (!down && state.lag !== null && state.live) {
-      lag = state.lag === 0 ? "up to date" : `${state.lag.toLocaleString("en")} messages behind`;
+  // Revision; mode and its look; last event; lag; banner and whether it is hidden.
+  function told(state, revision) {
+    const since = answered ? ` What is shown is from ${answered} UTC.` : " Trying again.";
+    if (!state) {
+      return [same(), "Offline", "state state-down", same(), "",
+        `The server does not answer.${since}`, false];
     }
-    const said = [state.detail];
-    if (down) said.push(answered ? `What is shown is from ${answered} UTC.` : "Trying again.");
-    else if (state.complete_from) said.push(`Complete since ${state.complete_from} UTC.`);
-    const banner = said.filter(Boolean).join(" ");
-    return differing(
-      mode, `state state-${look}`,
-      down ? same() : state.last_event ? `last event ${state.last_event} UTC` : "no event yet",
-      lag, banner, banner === "",
-    );
-  }
-
-  // Dash draws again what it is given, even where that is the same.
-  let shown = [];
-  function differing(...values) {
-    const found = values.map((one, at) => (one === shown[at] ? same() : one));
-    shown = values.map((one, at) => (one === same() ? shown[at] : one));
-    return found;
+    if (state.revision === undefined) {
+      return [same(), "Unavailable", "state state-down", same(), "", state.detail + since, false];
+    }
+    answered = new Date().toISOString().slice(11, 19);
+    const lag = state.lag ? `${state.lag.toLocaleString("en")} messages behind` : "up to date";
+    const complete = state.complete_from ? `Complete since ${state.complete_from} UTC.` : "";
+    const banner = [state.detail, complete].filter(Boolean).join(" ");
+    return [
+      state.revision === revision ? same() : state.revision,
+      state.live ? "Live" : "File",
+      state.live ? "state state-live" : "state state-file",
+      state.last_event ? `last event ${state.last_event} UTC` : "no event yet",
+      state.live && state.lag !== null ? lag : "",
+      banner,
+      banner === "",
+    ];
   }
 
   // Colours are names of properties of page.css; a probe says what they are in this theme.
@@ -155,31 +144,51 @@ window.dash_clientside.page = (function () {
     if (event.target.dataset.table) fill(event.target.dataset.table);
   }, true);
 
-  function draw(figure) {
+  // Puts what a callback gave into its places.
+  const put = new Map();
+  function place(found) {
+    for (const [id, nodes] of Object.entries((found && found.places) || {})) {
+      const text = JSON.stringify(nodes);
+      if (put.get(id) === text) continue;
+      put.set(id, text);
+      patch(document.getElementById(id), nodes);
+    }
+  }
+
+  function draw(name, figure, change) {
     if (!figure) return same();
-    const name = window.dash_clientside.callback_context.outputs_list.id;
     tables[name] = figure.table;
     fill(name);
     const paint = colours();
     const { data, layout } = painted(figure, paint);
     paint.done();
     if (window.innerWidth < 600) {
-      for (const name of ["xaxis", "xaxis2"]) {
-        if (layout[name]) layout[name] = { ...layout[name], nticks: layout[name].nticks && 5 };
+      for (const one of ["xaxis", "xaxis2"]) {
+        if (layout[one] && layout[one].nticks) layout[one].nticks = 5;
       }
     }
+    if (change) change(data);
     return { data, layout };
   }
 
-  function drawMap(figure, theme, wanted) {
-    const drawn = draw(figure);
-    if (drawn === same() || !drawn.data.length) return drawn;
+  function overview(found) {
+    if (!found) return same();
+    place(found);
+    if (found.state) document.getElementById("main").dataset.state = found.state;
+    return draw("trend", found.charts.trend);
+  }
+
+  function breakdowns(found, theme, wanted) {
+    if (!found) return [same(), same()];
+    place(found);
     const country = new URLSearchParams(wanted || "").get("country");
-    const known = drawn.data.some((one) => one.locations && one.locations.includes(country));
-    const last = drawn.data[drawn.data.length - 1];
-    last.locations = country && known ? [country] : [];
-    last.z = last.locations.map(() => 0);
-    return drawn;
+    const map = draw("map", found.charts.map, (data) => {
+      const ring = data[data.length - 1];
+      const known = data.some((one) => one.locations.includes(country));
+      ring.locations = known ? [country] : [];
+      ring.z = ring.locations.map(() => 0);
+    });
+    return [map, draw("people", found.charts.people)];
   }
 
   const moment = (text) => Date.parse(text.length > 10 ? text.replace(" ", "T") + "Z" : text);
@@ -194,8 +203,9 @@ window.dash_clientside.page = (function () {
     return Math.floor((ms - monday) / length) * length + monday;
   }
 
-  function zoomed(event, figure) {
-    if (!event || !figure) return;
+  function zoomed(event, found) {
+    const figure = found && found.charts.trend;
+    if (!event || !figure || !figure.bucket) return;
     const range = event["xaxis.range"] || [event["xaxis.range[0]"], event["xaxis.range[1]"]];
     if (event["xaxis.autorange"] || !range[0]) return;
     const [from, to] = range.map((one) => moment(String(one)));
@@ -221,21 +231,19 @@ window.dash_clientside.page = (function () {
 
   // New alerts are said politely, and marked; another filter or period is no news.
   let known = null;
-  function announce(alerts) {
+  function alerts(found) {
+    if (!found) return;
+    place(found);
     const asked = part(["profile", "range", "from", "to", ...FILTERS, "rows"]);
     const old = known;
-    known = { asked, ids: new Set((alerts || []).map(([id]) => id)) };
-    if (!old || old.asked !== asked || !alerts) return same();
-    const first = alerts.findIndex(([id]) => old.ids.has(id));
-    const fresh = alerts.slice(0, first < 0 ? alerts.length : first);
-    if (!fresh.length) return same();
-    requestAnimationFrame(() => requestAnimationFrame(() => mark(fresh)));
+    known = { asked, ids: new Set(found.news.map((one) => one.id)) };
+    if (!old || old.asked !== asked) return;
+    const first = found.news.findIndex((one) => old.ids.has(one.id));
+    const fresh = found.news.slice(0, first < 0 ? found.news.length : first);
+    if (!fresh.length) return;
     const count = fresh.length === 1 ? "New alert" : `${fresh.length} new alerts, the latest`;
-    return `${count}: ${fresh[0][1]}`;
-  }
-
-  function mark(fresh) {
-    const ids = new Set(fresh.map(([id]) => id));
+    document.getElementById("announcer").textContent = `${count}: ${fresh[0].text}`;
+    const ids = new Set(fresh.map((one) => one.id));
     for (const one of document.querySelectorAll("#feed a[data-set]")) {
       if (ids.has(JSON.parse(one.dataset.set).alert)) {
         one.parentElement.classList.add("fresh");
@@ -245,33 +253,32 @@ window.dash_clientside.page = (function () {
   }
 
   let openFor = "";
-  function open(opened) {
+  function details(opened, found) {
     const dialog = document.getElementById("drawer");
-    if (!dialog) return;
     const news = window.dash_clientside.callback_context.triggered.some((one) =>
-      one.prop_id.startsWith("drawer-content"),
+      one.prop_id.startsWith("details"),
     );
+    if (news) place(found);
     if (!opened) {
       openFor = "";
       if (dialog.open) dialog.close();
       return;
     }
-    if (opened !== openFor && !news) dialog.dataset.loading = "1";
-    else delete dialog.dataset.loading;
+    if (news) delete dialog.dataset.loading;
+    else if (opened !== openFor) dialog.dataset.loading = "1";
     openFor = opened;
     if (dialog.open) return;
     // The browser keeps focus inside, closes on Escape, and gives focus back.
     dialog.showModal();
-    if (!dialog.dataset.heard) {
-      dialog.dataset.heard = "1";
-      dialog.addEventListener("cancel", (event) => {
-        event.preventDefault();
-        go({ alert: "" });
-      });
-      dialog.addEventListener("click", (event) => {
-        if (event.target === dialog) go({ alert: "" });
-      });
-    }
+    if (dialog.dataset.heard) return;
+    dialog.dataset.heard = "1";
+    dialog.addEventListener("cancel", (event) => {
+      event.preventDefault();
+      go({ alert: "" });
+    });
+    dialog.addEventListener("click", (event) => {
+      if (event.target === dialog) go({ alert: "" });
+    });
   }
 
   window.fraudstream.picture = function (name) {
@@ -297,5 +304,5 @@ window.dash_clientside.page = (function () {
     );
   };
 
-  return { split, beat, draw, drawMap, zoomed, picked, dated, announce, open };
+  return { split, beat, overview, breakdowns, alerts, details, zoomed, picked, dated };
 })();
