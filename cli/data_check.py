@@ -17,10 +17,12 @@ from cli.csv_options import AsJson, DateOrder, Profile, Rejects, Tz
 from core.errors import ConfigError
 from features.csv_source import (
     IP_TABLE,
+    OUTCOMES,
     CsvReport,
     Reject,
     detect_kind,
     read_ip_ranges,
+    read_outcomes,
     read_transactions,
 )
 from features.csv_source.header import KINDS
@@ -30,7 +32,9 @@ from features.iso_times import iso_time
 
 
 def check(
-    csv: Annotated[Path, typer.Argument(help="Transactions or a table of IP ranges; may be gzip.")],
+    csv: Annotated[
+        Path, typer.Argument(help="Transactions, outcomes or a table of IP ranges; may be gzip.")
+    ],
     *,
     profile: Profile = None,
     tz: Tz = "UTC",
@@ -49,8 +53,8 @@ def check(
 
         fraudstream data check creditcard.csv.gz --json
     """
-    is_table = profile is None and detect_kind(csv) == IP_TABLE
-    if is_table and (tz != "UTC" or date_order != "auto"):
+    kind = None if profile is not None else detect_kind(csv)
+    if kind == IP_TABLE and (tz != "UTC" or date_order != "auto"):
         raise ConfigError(f"{csv} holds IP ranges and no times: leave --tz and --date-order out")
     console = Console(stderr=True)
     with Progress(
@@ -66,11 +70,12 @@ def check(
         def progress(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        report, facts = (
-            _ip_table(csv, rejects, progress)
-            if is_table
-            else _transactions(csv, profile, tz, date_order, rejects, progress)
-        )
+        if kind == IP_TABLE:
+            report, facts = _ip_table(csv, rejects, progress)
+        elif kind == OUTCOMES:
+            report, facts = _outcomes(csv, tz, date_order, rejects, progress)
+        else:
+            report, facts = _transactions(csv, profile, tz, date_order, rejects, progress)
     if as_json:
         typer.echo(json.dumps({**_as_dict(report), **facts}))
     else:
@@ -96,6 +101,24 @@ def _transactions(
         "labelled": report.labelled,
         "fraud": report.fraud,
         "fraud_share": report.fraud / report.labelled if report.labelled else None,
+    }
+
+
+def _outcomes(
+    csv: Path,
+    tz: str,
+    date_order: str,
+    rejects: Path | None,
+    progress: Callable[[int, int], None],
+) -> tuple[CsvReport, dict[str, Any]]:
+    report = read_outcomes(
+        csv, tz=tz, date_order=date_order, rejects=rejects, progress=progress
+    ).report
+    return report, {
+        "date_order": report.date_order,
+        "labelled": report.labelled,
+        "fraud": report.fraud,
+        "fraud_share": report.fraud / report.labelled,
     }
 
 

@@ -19,13 +19,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.csv_findings import tell_findings
 from cli.replay_view import ReplayView, say
 from cli.stopping import stop_on_signals
 from core.errors import BrokerError, CheckpointError, ConfigError
 from core.kafka_admin import KafkaAdmin, ensure_topics
 from core.names import PARTITIONS, Topics
 from core.settings import Settings, load_settings
-from features.csv_source import CsvData, CsvReport, read_transactions
+from features.csv_source import CsvData, read_transactions
 from features.iso_times import iso_time
 from features.zones import zone_named
 from producer.checkpoint import Checkpoint, checkpoint_path, read_checkpoint, sole_replay
@@ -133,7 +134,7 @@ def replay(
     KafkaAdmin(settings).partitions()  # before the file is read, which may take a while
 
     data = read_transactions(csv, settings.profile, tz=tz, date_order=date_order, rejects=rejects)
-    _tell(data.report)
+    tell_findings(data.report, say)
     plan = make_plan(
         data.batch,
         data.label,
@@ -179,19 +180,6 @@ def _pace(rate: float | None, speed: str | None) -> Pace:
     if rate is not None:
         return ByRate(rate)
     return Unpaced() if speed is None else BySpeed(speed_factor(speed))
-
-
-def _tell(report: CsvReport) -> None:
-    """What reading found that the user should know."""
-    for warning in report.warnings:
-        say(f"warning: {warning}")
-    for reject in report.first_rejects:
-        where = f"line {reject.line}" + (f", {reject.field}" if reject.field else "")
-        say(f"rejected: {where}: {reject.reason}")
-    if report.rejected > len(report.first_rejects):
-        say(f"rejected: {report.rejected:,} lines in all")
-    if report.rejected and report.rejects_file:
-        say(f"rejected lines are in {report.rejects_file}")
 
 
 def _now_ms() -> int:

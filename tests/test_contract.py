@@ -82,6 +82,8 @@ def test_settings_are_those_of_the_code() -> None:
     def written(default: Any) -> str:
         if isinstance(default, SecretStr):
             default = default.get_secret_value()
+        if isinstance(default, bool):
+            default = str(default).lower()
         return "" if default in (None, "") else f"`{default}`"
 
     fields = Settings.model_fields.items()

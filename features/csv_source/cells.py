@@ -256,7 +256,7 @@ def _rounded(value: Decimal) -> bool:
 
 def _nothing(field: str, text: str) -> RejectedEvent:
     what = f"{field}={rules.shown(text)} is no value" if text else f"{field}='' is empty"
-    return RejectedEvent(RejectCode.MISSING_FIELD, f"{what}: every transaction needs it", field)
+    return RejectedEvent(RejectCode.MISSING_FIELD, f"{what}: every line needs it", field)
 
 
 def _no_number(field: str, text: str) -> RejectedEvent:

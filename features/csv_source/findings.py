@@ -28,6 +28,7 @@ class LineCode(StrEnum):
     BAD_LINE = "bad_line"
     CUT_LINE = "cut_line"
     BAD_LABEL = "bad_label"
+    CONTRADICTION = "contradiction"
     BAD_RANGE = "bad_range"
     OVERLAP = "overlap"
     NO_COUNTRY = "no_country"

@@ -17,7 +17,7 @@ from features.csv_source.findings import Findings
 from features.csv_source.lines import Lines
 from features.profiles import VECTOR
 
-IP_TABLE = "ip_table"
+IP_TABLE, OUTCOMES = "ip_table", "outcomes"
 LOWER, UPPER, COUNTRY = "lower_bound_ip_address", "upper_bound_ip_address", "country"
 _DELIMITERS = (",", ";", "\t")
 _SPACE = re.compile(r"[\s-]+")
@@ -71,6 +71,14 @@ KINDS = {
             "name it in FRAUDSTREAM_IP_TABLE",
             (LOWER, UPPER, COUNTRY),
         ),
+        Kind(
+            OUTCOMES,
+            "outcomes of events",
+            "send it with `fraudstream labels`",
+            ("event_id", "label"),
+            ("labelled_at",),
+            ("source",),
+        ),
     )
 }
 
@@ -105,11 +113,11 @@ class Header:
 
 
 def detect_kind(path: Path) -> str:
-    """``ecommerce``, ``banking`` or ``ip_table``, by the header of ``path``.
+    """``ecommerce``, ``banking``, ``ip_table`` or ``outcomes``, by the header of ``path``.
 
     Raises:
         ConfigError: the file cannot be opened.
-        DataError: it is none of the three; says what is missing for the nearest.
+        DataError: it is none of these; says what is missing for the nearest.
     """
     return first_header(path).kind.name
 
@@ -124,10 +132,9 @@ def first_header(path: Path) -> Header:
     raise no_header(path, cut=source.cut)
 
 
-def not_transactions(path: Path) -> DataError:
-    """The error for a table of IP ranges in the place of transactions."""
-    table = KINDS[IP_TABLE]
-    return DataError(f"{path} holds no transactions, it is {table.what}: {table.use}")
+def not_transactions(path: Path, kind: Kind) -> DataError:
+    """The error for another kind of file in the place of transactions."""
+    return DataError(f"{path} holds no transactions, it is {kind.what}: {kind.use}")
 
 
 def no_header(path: Path, *, cut: bool = False) -> DataError:

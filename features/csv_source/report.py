@@ -24,7 +24,7 @@ class CsvReport:
 
     Attributes:
         path: the file.
-        kind: ``ecommerce``, ``banking`` or ``ip_table``.
+        kind: ``ecommerce``, ``banking``, ``ip_table`` or ``outcomes``.
         sha256: hex, of the decompressed bytes.
         size: decompressed bytes.
         encoding: such as ``utf-8`` or ``utf-8 with byte order mark``.

@@ -28,7 +28,7 @@ from core.names import RejectCode
 from features.batch import EventBatch, order_keys
 from features.csv_source.columns import Columns, Rows
 from features.csv_source.findings import Findings
-from features.csv_source.header import IP_TABLE, not_transactions
+from features.csv_source.header import IP_TABLE, OUTCOMES, not_transactions
 from features.csv_source.lines import Lines, Progress
 from features.csv_source.moments import NO_TIME, NONE, Moments
 from features.csv_source.records import open_records
@@ -94,8 +94,8 @@ def read_transactions(
     findings = Findings()
     source = Lines(path, findings, progress)
     header, records = open_records(source, findings, profile)
-    if header.kind.name == IP_TABLE:
-        raise not_transactions(path)
+    if header.kind.name in (IP_TABLE, OUTCOMES):
+        raise not_transactions(path, header.kind)
     spec = profile_spec(header.kind.name)
     if missing := header.missing_optional:
         findings.warnings.append(f"no column {', '.join(missing)}: unknown for every event")
