@@ -29,6 +29,11 @@ class Heartbeat(msgspec.Struct, frozen=True):
     lag: dict[str, int]
     trouble: str = ""
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether that was not long ago."""
+        return time.time() - self.at < SILENT_S
+
 
 encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Heartbeat).decode
@@ -49,8 +54,7 @@ def health_of(beats: Mapping[str, Heartbeat], complete_from: Sequence[int | None
     complete = max((moment for moment in complete_from if moment is not None), default=None)
     if not beats:
         return Health(False, "the projector has not run yet: start `fraudstream views`")
-    now = time.time()
-    alive = [beat for beat in beats.values() if now - beat.at < SILENT_S]
+    alive = [beat for beat in beats.values() if beat.is_fresh]
     if not alive:
         last = max(beat.at for beat in beats.values())
         return Health(

@@ -29,6 +29,9 @@ class GenerationGone(Exception):  # noqa: N818 - not an error: another one answe
 class Intake:
     """Takes messages into one generation of a profile's read model.
 
+    Attributes:
+        catching_up: whether messages may be long behind others; the horizon stays where it is then.
+
     Args:
         model: the namespace's.
         profile: whose messages.
@@ -45,19 +48,26 @@ class Intake:
         self._generation = generation
         self._days = days
         self._serving = serving
+        self.catching_up = False
         self._forgotten: tuple[int, Forgotten] = (0, Forgotten())
 
     def offsets(self) -> Mapping[str, int]:
         """``topic:partition`` → next offset; those that are missing begin at the beginning."""
         return self._ask([])[0].offsets
 
-    def take(self, messages: Sequence[Incoming], positions: Mapping[str, int]) -> Counter[str]:
+    def take(
+        self,
+        messages: Sequence[Incoming],
+        positions: Mapping[str, int],
+        complete_from: int | None = None,
+    ) -> Counter[str]:
         """Take messages in.
 
         Args:
             messages: at most ``MOST``, those of a partition in its order.
             positions: ``topic:partition`` → offset up to which all messages of this profile are
                 taken in after that.
+            complete_from: messages were lost before this one event's, milliseconds since 1970.
 
         Returns:
             How many were applied, repeated and unmatched (see ``views.projection``).
@@ -68,6 +78,8 @@ class Intake:
         """
         while True:
             state, commands, changes, counted = self._changes(messages)
+            if complete_from is not None:
+                commands.append(("RAISE", "m", "complete_from", complete_from))
             if not commands and all(
                 state.offsets.get(where, -1) >= offset for where, offset in positions.items()
             ):
@@ -112,7 +124,7 @@ class Intake:
             alerts=frozenset(alerts),
             forgotten=self._known_forgotten(state),
         )
-        projection = project(fresh, known, self._days)
+        projection = project(fresh, known, None if self.catching_up else self._days)
         return state, projection.commands(), projection.changes, projection.counted
 
     def _ask(self, commands: Sequence[Command]) -> tuple[State, list[Any]]:

@@ -11,7 +11,7 @@ the generation between prefix and these names:
 ``t:{month}``      string  int64 big endian (hour of the month, counter): sums over all events
 ``{d}{l}:{start}`` hash    counter and value → sum; dimension, level and beginning of the period
 ``r:{hour}``       hash    event id → packed ``Kept``
-``h``              zset    the hours that have records
+``h``              zset    ``h:{hour}``, ``d:{day}``, ``m:{month}`` that have records, by their end
 ``i:{bucket}``     hash    rest of the hashed event id → hour of its record
 ``d:{bucket}``     zset    hashed device, event time, event id
 ``a:{bucket}``     hash    event id → event time and the compressed alert

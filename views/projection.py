@@ -10,7 +10,8 @@ and a label find what it belongs to. So a score or an alert from before the hori
 that waited in vain until the horizon had passed the time at which it was given, change nothing and
 are counted as unmatched. What was counted before stays counted.
 
-Whatever way messages are cut into batches, the result is the same.
+Whatever way messages are cut into batches, the result is the same. While old messages are caught up
+with, the horizon stays where it is: those of one partition may be far ahead of another's.
 """
 
 from __future__ import annotations
@@ -32,8 +33,10 @@ from views.layout import (
     alert_member,
     alerts_key,
     device_entry,
+    first_hour_of,
     index_entry,
     member,
+    month_of_day,
     pack,
     pack_alert,
 )
@@ -94,15 +97,16 @@ class Projection:
 
     Args:
         known: what was known before.
-        days: how long records are kept.
+        days: how long records are kept; None: for now, the horizon stays where it is.
     """
 
-    def __init__(self, known: Known, days: int) -> None:
+    def __init__(self, known: Known, days: int | None) -> None:
         self._known = known
-        self._days_ms = days * DAY_MS
+        self._days_ms = None if days is None else days * DAY_MS
         self._first = known.first_ms
         self._last = known.last_ms
         self._horizon = known.horizon_ms
+        self._move_horizon()
         self._records: dict[str, Kept] = {}
         self._alerts: dict[str, tuple[int, AlertSeen, bytes]] = {}
         self._dropped: list[tuple[str, Kept]] = []
@@ -145,8 +149,7 @@ class Projection:
         time_ms = milliseconds(seen.event_time)
         if self._last is None or time_ms > self._last:
             self._last = time_ms
-            horizon = (time_ms - self._days_ms) // HOUR_MS * HOUR_MS
-            self._horizon = max(self._horizon, horizon)
+            self._move_horizon()
         if time_ms < self._horizon:
             return "unmatched:score"
         if self._first is None or time_ms < self._first:
@@ -176,6 +179,11 @@ class Projection:
         self._records[event_id] = new
         self._tallies.event(new)
         return "applied"
+
+    def _move_horizon(self) -> None:
+        if self._days_ms is not None and self._last is not None:
+            horizon = (self._last - self._days_ms) // HOUR_MS * HOUR_MS
+            self._horizon = max(self._horizon, horizon)
 
     def _label(self, seen: LabelSeen) -> str:
         event_id = seen.event_id
@@ -253,7 +261,7 @@ class Projection:
             *(("HSET", f"r:{hour}", *pairs) for hour, pairs in records.items()),
             *(("HSET", f"i:{bucket}", *pairs) for bucket, pairs in index.items()),
             *(("ZADD", key, *pairs) for key, pairs in devices.items()),
-            *(("ZADD", "h", hour, hour) for hour in records),
+            *(("ZADD", "h", *periods_of(hour)) for hour in records),
         ]
 
     def _alert_writes(self) -> list[Command]:
@@ -287,13 +295,22 @@ class Projection:
         return found
 
 
+def periods_of(hour: int) -> list[str | int]:
+    """End, in hours, and name of each period that an hour lies in."""
+    day = hour // 24
+    month = month_of_day(day)
+    return [
+        hour + 1, f"h:{hour}", 24 * (day + 1), f"d:{day}", first_hour_of(month + 1), f"m:{month}"
+    ]  # fmt: skip
+
+
 def device_removal(event_id: str, kept: Kept) -> Command:
     """What takes an event out of the index of its device."""
     key, start = device_entry(kept.device_id or "")
     return ("ZREM", key, binary(start + member(Place(kept.time_ms or 0, event_id))))
 
 
-def project(messages: Sequence[Incoming], known: Known, days: int) -> Projection:
+def project(messages: Sequence[Incoming], known: Known, days: int | None) -> Projection:
     """The changes that messages make, in their order."""
     projection = Projection(known, days)
     for message in messages:

@@ -141,22 +141,30 @@ class RedisModel:
         with _said():
             self.client.hset(f"{prefix(self.namespace, profile)}meta", "generation", generation)
 
+    def delete(self, profile: str, generation: str) -> None:
+        """Delete a generation."""
+        begin = prefix(self.namespace, profile)
+        with _said():
+            self._unlink(list(self._keys(f"{begin}{generation}:*")))
+
     def delete_others(self, profile: str, generation: str) -> int:
         """Delete every key of a profile's generations other than this one; how many there were."""
         begin = prefix(self.namespace, profile)
         # Only a key with the generation in it; meta and the forgotten belong to all of them.
         spared = (f"{begin}{generation}:".encode(), f"{begin}meta".encode(),
                   f"{begin}forgotten".encode())  # fmt: skip
-        deleted = 0
         with _said():
-            doomed = [
-                key
-                for key in self.client.scan_iter(match=f"{begin}*", count=SCAN_COUNT)
-                if not key.startswith(spared)
-            ]
-            for start in range(0, len(doomed), SCAN_COUNT):
-                deleted += self.client.unlink(*doomed[start : start + SCAN_COUNT])
-        return deleted
+            doomed = [key for key in self._keys(f"{begin}*") if not key.startswith(spared)]
+            return self._unlink(doomed)
+
+    def _keys(self, pattern: str) -> Iterator[bytes]:
+        return iter(self.client.scan_iter(match=pattern, count=SCAN_COUNT))
+
+    def _unlink(self, keys: Sequence[bytes]) -> int:
+        return sum(
+            self.client.unlink(*keys[start : start + SCAN_COUNT])
+            for start in range(0, len(keys), SCAN_COUNT)
+        )
 
     def forgotten(self, profile: str) -> dict[bytes, int]:
         """Digest of each forgotten user → the moment, milliseconds since 1970."""

@@ -39,7 +39,7 @@ return {meta, state, redis.call('HGETALL', prefix .. 'o'), found}
 #: KEYS: meta. ARGV: what keys begin with, generation, its expected revision, expected number of
 #: forgotten users, whether the generation has to be the one that answers (1), whether answers
 #: change (1), commands. Returns 1, or 0 where something else is the case; nothing is done then.
-#: ``ADD`` adds to fields of a hash, ``RAISE`` sets those that are less.
+#: ``ADD`` adds to fields of a hash (none is kept at 0), ``RAISE`` sets those that are less.
 APPLY = """
 local prefix = ARGV[1] .. ARGV[2] .. ':'
 local function is(key, field, expected)
@@ -52,7 +52,9 @@ end
 for _, c in ipairs(cmsgpack.unpack(ARGV[7])) do
   local key = prefix .. c[2]
   if c[1] == 'ADD' then
-    for at = 3, #c, 2 do redis.call('HINCRBY', key, c[at], c[at + 1]) end
+    for at = 3, #c, 2 do
+      if redis.call('HINCRBY', key, c[at], c[at + 1]) == 0 then redis.call('HDEL', key, c[at]) end
+    end
   elseif c[1] == 'RAISE' then
     for at = 3, #c, 2 do
       local value = redis.call('HGET', key, c[at])

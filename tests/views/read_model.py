@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import orjson
+from confluent_kafka import Producer
 from hypothesis import strategies as st
 
-from core.names import Topics
+from core.kafka_admin import CLIENT_LOG, ensure_topics
+from core.names import PROFILES, Topics
 from core.settings import Settings
 from features.iso_times import iso_time
 from views.counts import Dimension
@@ -20,6 +25,7 @@ from views.frame import Events, FrameStore
 from views.incoming import Incoming, readers
 from views.intake import Intake
 from views.periods import HOUR_MS, Bucket, Span
+from views.projector import Projector
 from views.redis_model import RedisModel
 from views.redis_store import RedisStore
 from views.store import AlertFilter, Place, Record, Store
@@ -226,3 +232,84 @@ def on_device(store: Store, device: str) -> list[Record]:
         found += [replace(one, score=float(np.float32(one.score or 0))) for one in records]
         before = records[-1].place
     return found
+
+
+def many(events: int, seed: int) -> list[Message]:
+    """Messages about many events, in a random order: repeats, corrections and all."""
+    random = np.random.default_rng(seed)
+    messages: list[Message] = []
+    for number in range(events):
+        event_id = f"e{number}"
+        of = score(
+            event_id,
+            START_MS + int(random.integers(SPAN_HOURS * HOUR_MS)),
+            decision=str(random.choice(["allow", "allow", "review", "block"])),
+            amount=int(random.integers(1_000_000)) / 10_000,
+            user_id=f"u{random.integers(200)}",
+            device_id=f"d{random.integers(3 + events // 20)}",
+            country=str(random.choice(["DE", "FR", "unknown"])),
+            age=float(random.integers(16, 80)),
+        )
+        messages += [Message("scores", of)] * int(random.integers(1, 3))
+        if of["decision"] != "allow":
+            messages += [Message("alerts", alert(of))] * int(random.integers(1, 3))
+        for _ in range(random.integers(3)):
+            at = START_MS + int(random.integers(10)) * 10**8
+            messages.append(Message("labels", label(event_id, int(random.integers(2)), at)))
+    return [messages[row] for row in random.permutation(len(messages))]
+
+
+def produce(settings: Settings, messages: Sequence[Message], partitions: int = 4) -> None:
+    """Send messages; those of an event in their order."""
+    topics = Topics(settings.namespace)
+    ensure_topics(settings, [topics.scores, topics.alerts, topics.labels], partitions)
+    producer = Producer(
+        {**settings.confluent_config(), "enable.idempotence": True, "linger.ms": 20},
+        logger=CLIENT_LOG,
+    )
+    failed: list[Any] = []
+    for one in messages:
+        event_id = one.body["event_id"]
+        producer.produce(
+            getattr(topics, one.topic).name,
+            orjson.dumps(one.body),
+            event_id,
+            crc32(event_id.encode()) % partitions,
+            lambda error, _: error and failed.append(error),
+        )
+        producer.poll(0)
+    assert producer.flush(30) == 0
+    assert not failed
+
+
+def taken_in(settings: Settings) -> int:
+    """How many messages the read model has taken in."""
+    model = RedisModel(settings)
+    try:
+        offsets = [model.ask(profile)[0].offsets for profile in PROFILES]
+    finally:
+        model.close()
+    return min(sum(one.values()) for one in offsets)
+
+
+def wait_for(settings: Settings, messages: int, timeout_s: float = 60.0) -> None:
+    """Until so many messages of any topic are taken in."""
+    deadline = time.monotonic() + timeout_s
+    while (found := taken_in(settings)) < messages:
+        assert time.monotonic() < deadline, f"{found} of {messages} messages are taken in"
+        time.sleep(0.05)
+
+
+@contextmanager
+def projecting(settings: Settings) -> Iterator[Projector]:
+    """A projector at work in a thread."""
+    stop = threading.Event()
+    projector = Projector(settings, lambda: not stop.is_set())
+    thread = threading.Thread(target=projector.run)
+    thread.start()
+    try:
+        yield projector
+    finally:
+        stop.set()
+        thread.join(30)
+        assert not thread.is_alive()
