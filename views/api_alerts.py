@@ -16,7 +16,7 @@ from views.caching import Answers
 from views.guard import NEEDS_TOKEN
 from views.masking import IDS, Masking
 from views.models import Versions
-from views.problems import Problem, ProblemError, bad_parameter
+from views.problems import ProblemError, bad_parameter, documented
 from views.queries import AlertsQuery, ProfileQuery, cursor_of, place_of, profile_of
 from views.store import Place, Store
 
@@ -74,7 +74,7 @@ def add_alerts(
     @app.get(
         "/alerts/<path:event_id>",
         tags=[TAG],
-        responses={200: shapes.AlertDetails, 404: Problem},
+        responses={200: shapes.AlertDetails, **documented(404)},
         security=NEEDS_TOKEN,
     )
     def alert_details(path: AlertPath, query: ProfileQuery) -> Response:

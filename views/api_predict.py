@@ -17,8 +17,8 @@ from core.messages import EVENTS
 from core.settings import Settings
 from views.caching import JSON
 from views.guard import NEEDS_TOKEN
-from views.predict import Prediction, Predictor
-from views.problems import Problem, ProblemError
+from views.predict import NoChampionError, Prediction, Predictor
+from views.problems import ProblemError, documented
 from views.queries import ProfileQuery, profile_of
 from views.store import Store
 
@@ -70,7 +70,7 @@ def add_predict(
     @app.post(
         "/predict",
         tags=[TAG],
-        responses={200: Outcomes, 413: Problem, 415: Problem, 501: Problem},
+        responses={200: Outcomes, **documented(413, 415, 501)},
         security=NEEDS_TOKEN,
         openapi_extensions={"requestBody": _body()},
     )
@@ -95,7 +95,10 @@ def add_predict(
                 "Content-Type",
             )
         raw = events_of(request.get_data())
-        found = predictor.predict(profile_of(query, store, settings), raw, clock())
+        try:
+            found = predictor.predict(profile_of(query, store, settings), raw, clock())
+        except NoChampionError as error:
+            raise ProblemError(422, "no model", str(error), "profile") from None
         outcomes = [_outcome(one) for one in found]
         errors = [
             {"index": index, **outcome["error"]}

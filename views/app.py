@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 from flask import request
 from flask_compress import Compress
@@ -25,7 +24,15 @@ from views.masking import Masking
 from views.metrics import add_timing, make_registry
 from views.models import Versions
 from views.predict import Predictor
-from views.problems import MEDIA_TYPE, Problem, add_problems, bad_parameter, refuse_parameters
+from views.problems import (
+    COMMON,
+    MEDIA_TYPE,
+    Problem,
+    add_problems,
+    bad_parameter,
+    documented,
+    refuse_parameters,
+)
 from views.security import add_headers, add_limits, add_origins
 from views.store import Store
 
@@ -59,7 +66,7 @@ def create_app(
             description="Fraud by event time, the alerts behind it, and a score for any event.",
         ),
         security_schemes={"token": {"type": "http", "scheme": "bearer"}},
-        responses=_problems(),
+        responses=documented(*COMMON),
         doc_ui=False,
         validation_error_status=400,
         validation_error_model=Problem,
@@ -98,7 +105,6 @@ def create_app(
         from views.page import add_page
 
         add_page(app, store, settings, masking)
-    # Last, so that it sees the headers of all others; answers are few and small.
     app.config["COMPRESS_ALGORITHM"] = ["gzip"]
     app.config["COMPRESS_LEVEL"] = 4
     app.config["COMPRESS_MIN_SIZE"] = _COMPRESS_FROM
@@ -108,22 +114,6 @@ def create_app(
     ]  # fmt: skip
     Compress(app)
     return app
-
-
-def _problems() -> dict[str | int, Any]:
-    schema = Problem.model_json_schema()
-    kinds = {
-        400: "A parameter cannot be used.",
-        401: "The token is needed.",
-        421: "The Host header is not this server's.",
-        422: "What is asked cannot be answered.",
-        429: "Too many requests.",
-        503: "The state is away; ask again after Retry-After seconds.",
-    }
-    return {
-        status: {"description": text, "content": {MEDIA_TYPE: {"schema": schema}}}
-        for status, text in kinds.items()
-    }
 
 
 def _version() -> str:

@@ -64,6 +64,10 @@ class Prediction:
     model: dict[str, str]
 
 
+class NoChampionError(ModelError):
+    """No model was ever put into use for a profile."""
+
+
 class Predictor:
     """Scores events of every profile that has a champion; ``predict`` may be called by any thread.
 
@@ -125,7 +129,8 @@ class Predictor:
             now_ms: what a broker's clock would say, milliseconds since 1970 UTC.
 
         Raises:
-            ModelError: the profile has no usable champion.
+            NoChampionError: the profile has no champion.
+            ModelError: its champion is damaged or was made for other features.
             StateError: the state is away.
         """
         decider = self._deciders.get(profile)
@@ -164,10 +169,10 @@ class Predictor:
                 )
 
     def _no_champion(self, profile: str) -> FraudstreamError:
-        refused = self._refused.get(profile)
-        return ModelError(
-            refused
-            or f"no {profile} model in use under {self._settings.models}: train one with "
+        if profile in self._refused:
+            return ModelError(self._refused[profile])
+        return NoChampionError(
+            f"no {profile} model in use under {self._settings.models}: train one with "
             f"`fraudstream train CSV --profile {profile}`, or set FRAUDSTREAM_MODELS"
         )
 

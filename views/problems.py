@@ -46,6 +46,32 @@ class Problem(BaseModel):
     )
 
 
+#: Status → when it comes about.
+_WHEN = {
+    400: "A parameter or the body cannot be used.",
+    401: "The token is needed.",
+    404: "There is no such thing.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+    421: "The Host header is not this server's.",
+    422: "What is asked cannot be answered.",
+    429: "Too many requests; ask again after Retry-After seconds.",
+    501: "These views were started without it.",
+    503: "The state or a model is away; ask again after Retry-After seconds.",
+}
+#: Of every endpoint.
+COMMON = (400, 401, 421, 422, 429, 503)
+
+
+def documented(*statuses: int) -> dict[str | int, Any]:
+    """Responses of the OpenAPI document that are problem details."""
+    schema = Problem.model_json_schema()
+    return {
+        status: {"description": _WHEN[status], "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in statuses
+    }
+
+
 class ProblemError(Exception):
     """Ends a request with problem details.
 

@@ -14,7 +14,7 @@ import pycountry
 import pytest
 from flask.testing import FlaskClient
 
-from tests.views.world import FORMULA, World, counted, world_of
+from tests.views.world import FORMULA, World, counted, counted_by, world_of
 
 COUNTS = ("transactions", "alerts", "fraud")
 #: Path → field of the answer, column of the file.
@@ -107,9 +107,7 @@ def check_lists(client: FlaskClient, table: pd.DataFrame) -> None:
         for span in spans(table):
             found = ask(client, path, **span, limit=1_000)
             rows = within(table, span)
-            expected = {
-                value: counted(group) for value, group in rows.groupby(column) if len(group)
-            }
+            expected = counted_by(rows, rows[column])
             assert {one[field]: {name: one[name] for name in COUNTS} for one in found} == expected
             order = [
                 (-one["alerts"], -(one["fraud"] or 0), -one["transactions"], one[field])
@@ -128,11 +126,10 @@ def check_devices(client: FlaskClient, table: pd.DataFrame) -> None:
     for span in spans(table):
         rows = within(table, span)
         expected: list[dict[str, Any]] = []
-        for device, group in rows.groupby("device_id"):
-            if device != "unknown" and (group["alert"].any() or (group["label"] == 1).any()):
-                expected.append(
-                    {"device_id": device, "users": group["user_id"].nunique(), **counted(group)}
-                )
+        users = rows.groupby("device_id")["user_id"].nunique().to_dict()
+        for device, counts in counted_by(rows, rows["device_id"]).items():
+            if device != "unknown" and (counts["alerts"] or counts["fraud"]):
+                expected.append({"device_id": device, "users": users[device], **counts})
         expected.sort(key=lambda one: (-one["alerts"], -(one["fraud"] or 0), one["device_id"]))
         found = ask(client, "/fraud_devices", **span, limit=1_000)
         kept = ("device_id", "users", *COUNTS)
@@ -160,10 +157,10 @@ def check_trends(client: FlaskClient, table: pd.DataFrame, buckets: tuple[str, .
             every = pd.period_range(
                 begin.tz_localize(None), end.tz_localize(None), freq=frequency[bucket]
             )
-            groups = dict(iter(rows.groupby(periods)))
+            groups = counted_by(rows, periods)
+            nothing = counted(rows.iloc[:0])
             expected = [
-                {"bucket": stamp(one.start_time), **counted(groups.get(one, rows.iloc[:0]))}
-                for one in every
+                {"bucket": stamp(one.start_time), **groups.get(one, nothing)} for one in every
             ]
             kept = ("bucket", *COUNTS)
             assert [{name: one[name] for name in kept} for one in found] == expected

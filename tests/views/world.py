@@ -86,7 +86,9 @@ def by_pandas(path: Path, events: Events) -> pd.DataFrame:
         table["event_id"] = [f"{prefix}{line:012d}" for line in range(2, len(table) + 2)]
     # The reader sets aside a line that is cut short, as the last one of the real file is.
     table = table[table["purchase_value"] != ""].copy()
-    table["time"] = pd.to_datetime(table["purchase_time"], format="mixed", utc=True)
+    slashes = "/" in table["purchase_time"].iloc[0]
+    pattern = "%m/%d/%Y %H:%M" if slashes else "%Y-%m-%d %H:%M:%S"
+    table["time"] = pd.to_datetime(table["purchase_time"], format=pattern, utc=True)
     table["amount"] = table["purchase_value"].astype(float)
     label = table["class"].str.lower()
     table["label"] = label.map({"0": 0, "0.0": 0, "false": 0, "1": 1, "1.0": 1, "true": 1})
@@ -100,6 +102,27 @@ def by_pandas(path: Path, events: Events) -> pd.DataFrame:
     for name in ("browser", "source", "sex", "device_id", "country"):
         table[name] = table[name].replace("", "unknown").fillna("unknown")
     return table
+
+
+def counted_by(rows: pd.DataFrame, keys: pd.Series) -> dict[Any, dict[str, int | None]]:
+    """The three counts of the rows of each key."""
+    sums = pd.DataFrame(
+        {
+            "transactions": 1,
+            "alerts": rows["alert"],
+            "fraud": (rows["label"] == 1).astype(int),
+            "labelled": rows["label"].notna().astype(int),
+        }
+    )
+    found = sums.groupby(keys.to_numpy()).sum().to_dict("index")
+    return {
+        key: {
+            "transactions": int(one["transactions"]),
+            "alerts": int(one["alerts"]),
+            "fraud": int(one["fraud"]) if one["labelled"] else None,
+        }
+        for key, one in found.items()
+    }
 
 
 def counted(rows: pd.DataFrame) -> dict[str, int | None]:
