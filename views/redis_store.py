@@ -186,6 +186,10 @@ class RedisStore:
             beats, [one.complete_from_ms for one in states if one.first_ms is not None]
         )
 
+    def counted(self, profile: str) -> Mapping[str, int]:
+        """How many messages were applied, repeated and unmatched (see ``views.projection``)."""
+        return self._state(profile).counted
+
     def close(self) -> None:
         """Give up all connections."""
         self._model.close()

@@ -7,6 +7,7 @@ What one batch adds stays below 2⁵³, up to which Lua's numbers are exact: an 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from views.counts import Dimension, age_band
 from views.layout import (
@@ -31,15 +32,15 @@ _OF_DEVICES = (ALERTS, FRAUD)
 _MOST = 400
 
 _Sums = list[tuple[int, int]]
+_band = lru_cache(maxsize=10_000)(age_band)
 
 
 class Tallies:
     """What is added up for a batch."""
 
     def __init__(self) -> None:
-        #: (hour, counter) → sum, and (hour, key of dimension) → counter and value → sum.
-        self._totals: dict[tuple[int, int], int] = {}
-        self._values: dict[tuple[int, str], dict[str, int]] = {}
+        #: (hour, dimension, value) → sums by counter; the total has an empty dimension.
+        self._sums: dict[tuple[int, str, str], list[int]] = {}
 
     def event(self, kept: Kept) -> None:
         """Count a new event."""
@@ -60,61 +61,63 @@ class Tallies:
 
     def unflag(self, kept: Kept) -> None:
         """Take an event off its device."""
-        self._device(kept.hour, kept, [(counter, -sum_) for counter, sum_ in marks(kept)])
+        self._device(kept, [(counter, -sum_) for counter, sum_ in marks(kept)])
 
     def _add(self, kept: Kept, sums: _Sums) -> None:
         hour = kept.hour
-        totals = self._totals
-        for counter, sum_ in sums:
-            at = (hour, counter)
-            totals[at] = totals.get(at, 0) + sum_
-        for dimension, value in (
-            ("c", known(kept.country)),
-            ("b", known(kept.browser)),
-            ("s", known(kept.source)),
-            ("g", known(kept.sex)),
-            ("y", age_band(kept.age)),
+        found = self._sums
+        for at in (
+            (hour, "", ""),
+            (hour, "c", known(kept.country)),
+            (hour, "b", known(kept.browser)),
+            (hour, "s", known(kept.source)),
+            (hour, "g", known(kept.sex)),
+            (hour, "y", _band(kept.age)),
         ):
-            fields = self._values.setdefault((hour, dimension), {})
+            row = found.get(at)
+            if row is None:
+                row = found[at] = [0] * COUNTERS
             for counter, sum_ in sums:
-                name = f"{counter}{value}"
-                fields[name] = fields.get(name, 0) + sum_
-        if kept.device_id is not None:
-            self._device(hour, kept, sums)
+                row[counter] += sum_
+        self._device(kept, sums)
 
-    def _device(self, hour: int, kept: Kept, sums: _Sums) -> None:
-        for counter, sum_ in sums:
-            if counter in _OF_DEVICES:
-                fields = self._values.setdefault((hour, DIMENSIONS[Dimension.DEVICE]), {})
-                name = f"{counter}{kept.device_id}"
-                fields[name] = fields.get(name, 0) + sum_
+    def _device(self, kept: Kept, sums: _Sums) -> None:
+        if kept.device_id is None:
+            return
+        flags = [one for one in sums if one[0] in _OF_DEVICES]
+        if flags:
+            at = (kept.hour, DIMENSIONS[Dimension.DEVICE], kept.device_id)
+            row = self._sums.setdefault(at, [0] * COUNTERS)
+            for counter, sum_ in flags:
+                row[counter] += sum_
 
     def commands(self) -> Iterator[Command]:
         """What adds them to those in Redis."""
-        yield from self._totals_added()
         periods: dict[str, dict[str, int]] = {}
-        for (hour, dimension), fields in self._values.items():
-            day = hour // 24
-            periods[f"{dimension}h:{hour}"] = fields
-            for key in (f"{dimension}d:{day}", f"{dimension}m:{month_of_day(day)}"):
-                sums = periods.get(key)
-                if sums is None:
-                    periods[key] = dict(fields)
-                else:
-                    for name, sum_ in fields.items():
-                        sums[name] = sums.get(name, 0) + sum_
-        for key, fields in periods.items():
-            yield ("ADD", key, *(part for name, sum_ in fields.items() for part in (name, sum_)))
-
-    def _totals_added(self) -> Iterator[Command]:
         months: dict[int, list[str | int]] = {}
-        for (hour, counter), sum_ in self._totals.items():
-            month = month_of_day(hour // 24)
-            at = (hour - first_hour_of(month)) * COUNTERS + counter
-            months.setdefault(month, []).extend(("INCRBY", "i64", f"#{at}", sum_))
+        for (hour, dimension, value), row in self._sums.items():
+            day = hour // 24
+            month = month_of_day(day)
+            if not dimension:
+                first = (hour - first_hour_of(month)) * COUNTERS
+                parts = months.setdefault(month, [])
+                for counter, sum_ in enumerate(row):
+                    if sum_:
+                        parts += ("INCRBY", "i64", f"#{first + counter}", sum_)
+                continue
+            for key in (f"{dimension}h:{hour}", f"{dimension}d:{day}", f"{dimension}m:{month}"):
+                fields = periods.get(key)
+                if fields is None:
+                    fields = periods[key] = {}
+                for counter, sum_ in enumerate(row):
+                    if sum_:
+                        name = f"{counter}{value}"
+                        fields[name] = fields.get(name, 0) + sum_
         for month, parts in months.items():
             for start in range(0, len(parts), 4 * _MOST):
                 yield ("BITFIELD", f"t:{month}", *parts[start : start + 4 * _MOST])
+        for key, fields in periods.items():
+            yield ("ADD", key, *(part for name, sum_ in fields.items() for part in (name, sum_)))
 
 
 def marks(kept: Kept) -> _Sums:

@@ -21,6 +21,7 @@ from core.names import PROFILES, Topics
 from core.settings import Settings
 from features.iso_times import iso_time
 from views.counts import Dimension
+from views.expiry import Expiry
 from views.frame import Events, FrameStore
 from views.incoming import Incoming, readers
 from views.intake import Intake
@@ -164,20 +165,36 @@ class Topic:
             ends[name] = offset + 1
 
 
-def take(intake: Intake, messages: Sequence[Incoming]) -> None:
+def take(own: Own, messages: Sequence[Incoming]) -> None:
     """One batch."""
-    intake.take(messages, {one.where: one.offset + 1 for one in messages})
+    own.intake.take(messages, {one.where: one.offset + 1 for one in messages})
+
+
+@dataclass
+class Own:
+    """The intake of a namespace of its own."""
+
+    model: RedisModel
+    intake: Intake
+
+    @property
+    def namespace(self) -> str:
+        return self.model.namespace
+
+
+def expiry_of(own: Own) -> Expiry:
+    return Expiry(own.model, PROFILE, "g1")
 
 
 @contextmanager
-def read_model(settings: Settings, days: int = 400) -> Iterator[tuple[Intake, RedisStore]]:
+def read_model(settings: Settings, days: int = 400) -> Iterator[tuple[Own, RedisStore]]:
     """An empty read model in a namespace of its own; deleted afterwards."""
     own = settings.model_copy(update={"namespace": f"t-{uuid.uuid4().hex[:12]}"})
     model = RedisModel(own)
     store = RedisStore(own)
     model.first_generation(PROFILE, "g1")
     try:
-        yield Intake(model, PROFILE, "g1", days), store
+        yield Own(model, Intake(model, PROFILE, "g1", days)), store
     finally:
         model.delete_others(PROFILE, "none")
         model.close()
@@ -275,7 +292,7 @@ def produce(settings: Settings, messages: Sequence[Message], partitions: int = 4
             orjson.dumps(one.body),
             event_id,
             crc32(event_id.encode()) % partitions,
-            lambda error, _: error and failed.append(error),
+            lambda error, _: failed.append(error) if error else None,
         )
         producer.poll(0)
     assert producer.flush(30) == 0

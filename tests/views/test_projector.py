@@ -101,32 +101,32 @@ def committed(settings: Settings) -> int:
 
 
 def test_killed_at_random_it_counts_exactly(settings: Settings) -> None:
-    messages = many(6_000, 2)
+    messages = many(1_500, 2)
     rounds = random.Random(3)
     kills = 0
-    for start in range(0, len(messages), 3_000):
-        produce(settings, messages[start : start + 3_000])
-        wanted = min(start + 3_000, len(messages))
+    for start in range(0, len(messages), 2_500):
+        produce(settings, messages[start : start + 2_500])
+        wanted = min(start + 2_500, len(messages))
         while taken_in(settings) < wanted:
             with projector_process(settings):
                 at_work = taken_in(settings)
                 deadline = time.monotonic() + 30
                 while taken_in(settings) == at_work and time.monotonic() < deadline:
                     time.sleep(0.01)
-                time.sleep(rounds.random() * 0.2)
+                time.sleep(rounds.random() * 0.3)
             kills += 1
-    assert kills >= 3
+    assert kills >= 2
     store = RedisStore(settings)
     assert_same(store, expected(messages), SPANS)
     store.close()
 
 
 def test_two_at_once_count_exactly(settings: Settings) -> None:
-    messages = many(4_000, 4)
-    produce(settings, messages[:3_000])
+    messages = many(1_500, 4)
+    produce(settings, messages[:2_500])
     with projecting(settings):
         with projecting(settings):
-            produce(settings, messages[3_000:])
+            produce(settings, messages[2_500:])
             wait_for(settings, len(messages) // 2)
         wait_for(settings, len(messages))
     store = RedisStore(settings)
