@@ -21,6 +21,8 @@ from bench.recipes import recipes
 from bench.scale import scale
 from bench.state import state
 from bench.velocity import velocity
+from bench.views_http import views_http
+from bench.views_memory import views_memory
 from bench.worker import worker
 
 app = typer.Typer(help=__doc__, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -35,6 +37,8 @@ app.command()(velocity)
 app.command()(recipes)
 app.command()(reasons)
 app.command()(dashboards)
+app.command("views-http")(views_http)
+app.command("views-memory")(views_memory)
 
 
 @app.callback(invoke_without_command=True)

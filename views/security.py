@@ -12,6 +12,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
 from core.settings import Settings
+from views.rate_storage import ProcessMemory
 
 #: Bytes of a request's body.
 MAX_BODY = 1 << 20
@@ -53,7 +54,7 @@ def add_limits(app: Flask) -> Limiter:
         get_remote_address,
         app=app,
         application_limits=[RATE],
-        storage_uri="memory://",
+        storage_uri=f"{ProcessMemory.STORAGE_SCHEME[0]}://",
         headers_enabled=False,
         retry_after="delta-seconds",
     )
