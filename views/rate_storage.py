@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import ClassVar
 
 from limits.storage import Storage
 
@@ -19,7 +18,7 @@ _MANY = 10_000
 class ProcessMemory(Storage):
     """Counts of fixed windows."""
 
-    STORAGE_SCHEME: ClassVar = ["process-memory"]
+    STORAGE_SCHEME = ["process-memory"]  # noqa: RUF012 - as the base class has it
 
     def __init__(
         self, uri: str | None = None, wrap_exceptions: bool = False, **_options: object
