@@ -93,14 +93,10 @@ def _add_clientside(app: Dash) -> None:
         Output("view", "data"),
         Output("wanted", "data"),
         Output("opened", "data"),
-        Output("from-date", "value"),
-        Output("to-date", "value"),
         Input("url", "search"),
         State("view", "data"),
         State("wanted", "data"),
         State("opened", "data"),
-        State("from-date", "value"),
-        State("to-date", "value"),
     )
     there("overview", Output("trend", "figure"), Input("overview", "data"), Input("theme", "data"))
     there(
@@ -115,9 +111,3 @@ def _add_clientside(app: Dash) -> None:
     there("details", Input("opened", "data"), Input("details", "data"))
     there("zoomed", Input("trend", "relayoutData"), State("overview", "data"))
     there("picked", Input("map", "clickData"))
-    there(
-        "dated",
-        Input("from-date", "value"),
-        Input("to-date", "value"),
-        prevent_initial_call=True,
-    )

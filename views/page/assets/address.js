@@ -20,12 +20,49 @@ window.fraudstream = (function () {
     sync();
   }
 
+  const DAY = 86400000;
+  const iso = (ms) => {
+    const text = new Date(ms).toISOString();
+    return ms % DAY === 0 ? text.slice(0, 10) : text.slice(0, 16) + "Z";
+  };
+
+  // The fields hold whole days, the last one included; the address ends with the day after it.
+  const FIELDS = { from: ["From", 0], to: ["to", DAY] };
+  const day = (name) => {
+    const at = Date.parse(params().get(name));
+    return Number.isNaN(at) ? "" : new Date(at - (FIELDS[name][1] && 1)).toISOString().slice(0, 10);
+  };
+
+  function dates() {
+    const place = document.getElementById("dates");
+    if (!place) return;
+    for (const [name, [title, more]] of Object.entries(FIELDS)) {
+      let field = document.getElementById(`${name}-date`);
+      if (!field) {
+        field = document.createElement("input");
+        Object.assign(field, { type: "date", id: `${name}-date`, min: "1970-01-01" });
+        const label = document.createElement("label");
+        label.className = "field";
+        label.append(title, field);
+        place.append(label);
+        field.addEventListener("change", () => {
+          const at = Date.parse(field.value);
+          // While a year is being typed it is one of the first centuries.
+          if (field.value && !(at >= 0)) return;
+          go({ [name]: field.value ? iso(at + more) : "", range: "" });
+        });
+      }
+      if (document.activeElement !== field && field.value !== day(name)) field.value = day(name);
+    }
+  }
+
   const holds = (given, set) =>
     Object.entries(set).every(([name, value]) => (given.get(name) || "") === value);
 
   // Puts the address into what shows it.
   function sync() {
     const given = params();
+    dates();
     for (const one of document.querySelectorAll("[data-set][aria-pressed]")) {
       one.setAttribute("aria-pressed", String(holds(given, JSON.parse(one.dataset.set))));
     }
@@ -109,5 +146,5 @@ window.fraudstream = (function () {
     });
   }).observe(document.documentElement, { childList: true, subtree: true });
 
-  return { params, go, show, FILTERS };
+  return { params, go, show, iso, FILTERS };
 })();

@@ -1,7 +1,7 @@
 // What runs in the browser of what Dash calls: views/page/callbacks.py names each of these.
 window.dash_clientside = window.dash_clientside || {};
 window.dash_clientside.page = (function () {
-  const { params, go, show, patch, FILTERS } = window.fraudstream;
+  const { params, go, show, iso, patch, FILTERS } = window.fraudstream;
   const same = () => window.dash_clientside.no_update;
   const HOUR = 3600000;
   const DAY = 24 * HOUR;
@@ -14,29 +14,12 @@ window.dash_clientside.page = (function () {
     return "?" + found.toString();
   }
 
-  const iso = (ms) => {
-    const text = new Date(ms).toISOString();
-    return ms % DAY === 0 ? text.slice(0, 10) : text.slice(0, 16) + "Z";
-  };
-
-  // The fields hold whole days, the last one included.
-  function days() {
-    const given = params();
-    const from = Date.parse(given.get("from"));
-    const to = Date.parse(given.get("to"));
-    return [
-      Number.isNaN(from) ? "" : new Date(from).toISOString().slice(0, 10),
-      Number.isNaN(to) ? "" : new Date(to - 1).toISOString().slice(0, 10),
-    ];
-  }
-
   function split(_, ...old) {
     const PERIOD = ["profile", "range", "from", "to"];
     const now = [
       part([...PERIOD, "bucket", "map"]),
       part([...PERIOD, ...FILTERS, "rows"]),
       params().get("alert") ? part(["profile", "alert"]) : "",
-      ...days(),
     ];
     return now.map((one, at) => (one === (old[at] ?? "") ? same() : one));
   }
@@ -221,14 +204,6 @@ window.dash_clientside.page = (function () {
     show({ country: params().get("country") === code ? "" : code });
   }
 
-  function dated(from, to) {
-    const [shownFrom, shownTo] = days();
-    const changes = {};
-    if ((from || "") !== shownFrom) changes.from = from || "";
-    if ((to || "") !== shownTo) changes.to = to ? iso(Date.parse(to) + DAY) : "";
-    if (Object.keys(changes).length) go({ ...changes, range: "" });
-  }
-
   // New alerts are said politely, and marked; another filter or period is no news.
   let known = null;
   function alerts(found) {
@@ -304,5 +279,5 @@ window.dash_clientside.page = (function () {
     );
   };
 
-  return { split, beat, overview, breakdowns, alerts, details, zoomed, picked, dated };
+  return { split, beat, overview, breakdowns, alerts, details, zoomed, picked };
 })();
