@@ -174,6 +174,8 @@ window.dash_clientside.page = (function () {
     return [map, draw("people", found.charts.people)];
   }
 
+  // No month has more than 31 days, so its beginning and these lie in the next one.
+  const HOURS = { hour: 1, day: 24, week: 168, month: 744 };
   const moment = (text) => Date.parse(text.length > 10 ? text.replace(" ", "T") + "Z" : text);
 
   function bucketStart(ms, bucket) {
@@ -194,7 +196,7 @@ window.dash_clientside.page = (function () {
     const [from, to] = range.map((one) => moment(String(one)));
     const start = bucketStart(from, figure.bucket);
     let end = bucketStart(to, figure.bucket);
-    if (end < to) end = bucketStart(end + { hour: 1, day: 24, week: 168, month: 744 }[figure.bucket] * HOUR, figure.bucket);
+    if (end < to) end = bucketStart(end + HOURS[figure.bucket] * HOUR, figure.bucket);
     if (end > start) go({ from: iso(start), to: iso(end), range: "", bucket: "" });
   }
 
