@@ -112,8 +112,8 @@ class Intake:
             if type(message.seen) is AlertSeen:
                 if reply:
                     alerts.add(event_id)
-            elif reply[1] is not None:
-                records[event_id] = unpack(reply[1])
+            elif reply is not None:
+                records[event_id] = unpack(reply)
         if not fresh:
             return state, [], False, Counter()
         known = Known(

@@ -244,23 +244,23 @@ class Projection:
 
     def _record_writes(self) -> list[Command]:
         records: dict[int, _Arguments] = {}
-        index: dict[int, _Arguments] = {}
-        devices: dict[str, _Arguments] = {}
+        index: _Arguments = []
+        devices: _Arguments = []
         for event_id, kept in self._records.items():
             hour = kept.hour
             records.setdefault(hour, []).extend((event_id, binary(pack(kept))))
             before = self._known.records.get(event_id)
             if before is None or before.hour != hour or before.time_ms is None:
                 bucket, rest = index_entry(event_id)
-                index.setdefault(bucket, []).extend((binary(rest), hour))
+                index += (f"i:{bucket}", binary(rest), hour)
                 if kept.device_id is not None:
                     key, start = device_entry(kept.device_id)
                     place = Place(kept.time_ms or 0, event_id)
-                    devices.setdefault(key, []).extend((0, binary(start + member(place))))
+                    devices += (key, 0, binary(start + member(place)))
         return [
             *(("HSET", f"r:{hour}", *pairs) for hour, pairs in records.items()),
-            *(("HSET", f"i:{bucket}", *pairs) for bucket, pairs in index.items()),
-            *(("ZADD", key, *pairs) for key, pairs in devices.items()),
+            ("EACH", "HSET", *index),
+            ("EACH", "ZADD", *devices),
             *(("ZADD", "h", *periods_of(hour)) for hour in records),
         ]
 

@@ -328,11 +328,11 @@ def _find(event_id: str) -> Command:
     return ("FIND", bucket, binary(rest), event_id)
 
 
-def _label(state: State, event: Sequence[Any]) -> int | None:
+def _label(state: State, event: bytes | None) -> int | None:
     """Label in the answer to ``_find``."""
-    if event[1] is None:
+    if event is None:
         return None
-    kept = unpack(event[1])
+    kept = unpack(event)
     is_known = kept.label != NO_LABEL and kept.hour * HOUR_MS >= state.horizon_ms
     return kept.label if is_known else None
 

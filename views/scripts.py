@@ -16,21 +16,23 @@ Command: TypeAlias = Sequence[str | int | msgspec.Raw]
 
 #: KEYS: meta. ARGV: what keys begin with, generation (empty: the one that answers), commands.
 #: Answers meta, ``m`` and ``o`` of the generation, and what the commands found. ``FIND`` looks up
-#: hour and record of an event by bucket, field and id.
+#: the record of an event by bucket, field and id.
 ASK = """
 local meta = redis.call('HGETALL', KEYS[1])
 local generation = ARGV[2]
 if generation == '' then generation = redis.call('HGET', KEYS[1], 'generation') or '' end
 local prefix = ARGV[1] .. generation .. ':'
 local found = {}
+local count = 0
 for _, c in ipairs(cmsgpack.unpack(ARGV[3])) do
   if c[1] == 'FIND' then
     local hour = redis.call('HGET', prefix .. 'i:' .. c[2], c[3])
-    found[#found + 1] = {hour, hour and redis.call('HGET', prefix .. 'r:' .. hour, c[4])}
+    found[count + 1] = hour and redis.call('HGET', prefix .. 'r:' .. hour, c[4])
   else
     c[2] = prefix .. c[2]
-    found[#found + 1] = redis.call(unpack(c))
+    found[count + 1] = redis.call(unpack(c))
   end
+  count = count + 1
 end
 local state = redis.call('HGETALL', prefix .. 'm')
 return {meta, state, redis.call('HGETALL', prefix .. 'o'), found}
@@ -39,7 +41,8 @@ return {meta, state, redis.call('HGETALL', prefix .. 'o'), found}
 #: KEYS: meta. ARGV: what keys begin with, generation, its expected revision, expected number of
 #: forgotten users, whether the generation has to be the one that answers (1), whether answers
 #: change (1), commands. Returns 1, or 0 where something else is the case; nothing is done then.
-#: ``ADD`` adds to fields of a hash (none is kept at 0), ``RAISE`` sets those that are less.
+#: ``ADD`` adds to fields of a hash (none is kept at 0), ``RAISE`` sets those that are less;
+#: ``EACH`` carries out one command for many keys, with two arguments for each.
 APPLY = """
 local prefix = ARGV[1] .. ARGV[2] .. ':'
 local function is(key, field, expected)
@@ -55,6 +58,8 @@ for _, c in ipairs(cmsgpack.unpack(ARGV[7])) do
     for at = 3, #c, 2 do
       if redis.call('HINCRBY', key, c[at], c[at + 1]) == 0 then redis.call('HDEL', key, c[at]) end
     end
+  elseif c[1] == 'EACH' then
+    for at = 3, #c, 3 do redis.call(c[2], prefix .. c[at], c[at + 1], c[at + 2]) end
   elseif c[1] == 'RAISE' then
     for at = 3, #c, 2 do
       local value = redis.call('HGET', key, c[at])

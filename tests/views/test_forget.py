@@ -78,7 +78,7 @@ def holds(settings: Settings, packed: bytes) -> bool:
 
 
 def test_gone_from_the_read_model_and_not_back_by_a_rebuild(settings: Settings) -> None:
-    messages = many(800, 21)
+    messages = many(300, 21)
     produce(settings, messages)
     store = RedisStore(settings)
     by_user = AlertFilter(user_id=USER)
