@@ -203,7 +203,11 @@ def _earlier(records: Sequence[Record], currency: str) -> Any:
         html.Tr(
             [
                 html.Td(text.minute(one.place.time_ms)),
-                html.Td(text.NONE if one.user_id is None else one.user_id, className="id"),
+                html.Td(
+                    text.NONE if one.user_id is None else one.user_id,
+                    className="id",
+                    title=one.user_id or "",
+                ),
                 html.Td(text.amount(one.amount, currency, 2), className="number"),
                 html.Td(text.NONE if one.score is None else f"{one.score:.3f}", className="number"),
                 html.Td(text.NONE if one.decision is None else one.decision),

@@ -16,8 +16,9 @@ ALL = "all"
 MEASURES = ("alerts", "share", "transactions")
 FEED_STEP, FEED_MOST = 25, 500
 FILTERS = ("severity", "country", "browser", "source", "device_id")
-#: More points than this a trend does not show; it takes the next coarser bucket.
-POINTS_MOST = 1_500
+#: More points than this a trend does not show; it takes the next coarser bucket. All months from
+#: 1970 to 2200, which are the times there can be, are fewer.
+POINTS_MOST = 2_800
 _POINTS_AUTO = 130
 _LONGEST = 256
 _PARAMETERS_MOST = 64
