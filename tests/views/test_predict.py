@@ -94,19 +94,19 @@ def test_a_prediction_is_what_a_worker_publishes_right_after(
     sent = messages(batch)
     bodies = [value or b"" for _, value in sent]
     with running_worker(ready, tmp_path / "worker.log") as worker:
-        publish(ready, sent[:300])
-        reader.read_until(300)
+        publish(ready, sent[:350])
+        reader.read_until(350)
         client = live_client(ready, world)
         before = everything(ready)
         predicted = []
-        for number, body in enumerate(bodies[300:], 300):
+        for number, body in enumerate(bodies[350:], 350):
             predicted += predict(client, body)
             assert predicted[-1] == predict(client, body)[0]  # as often as one likes
             publish(ready, sent[number : number + 1])
             found = reader.read_until(number + 1)
         assert everything(ready) != before
         # An event that is known by now sees what it saw then.
-        predicted += predict(client, b"[" + b",".join(bodies[:300]) + b"]")
+        predicted += predict(client, b"[" + b",".join(bodies[:350]) + b"]")
         assert worker.terminate() == 0
     scores = {one["event_id"]: one for one in found.scores}
     alerts = {one["event_id"]: one for one in found.alerts}
@@ -119,7 +119,7 @@ def test_a_prediction_is_what_a_worker_publishes_right_after(
         alert = alerts.get(event_id, dict.fromkeys(OF_ALERT))
         if any(reason["code"] != "shap" for reason in alert["reasons"] or ()):
             # Beyond those of its micro-batch that the model was asked to explain.
-            assert int(event_id.removeprefix("e-")) < 300
+            assert int(event_id.removeprefix("e-")) < 350
             alert = {**alert, "reasons": one["reasons"]}
         assert {name: one[name] for name in OF_ALERT} == {name: alert[name] for name in OF_ALERT}
 
