@@ -98,21 +98,20 @@ class Tallies:
         for (hour, dimension, value), row in self._sums.items():
             day = hour // 24
             month = month_of_day(day)
+            sums = [(counter, sum_) for counter, sum_ in enumerate(row) if sum_]
             if not dimension:
                 first = (hour - first_hour_of(month)) * COUNTERS
                 parts = months.setdefault(month, [])
-                for counter, sum_ in enumerate(row):
-                    if sum_:
-                        parts += ("INCRBY", "i64", f"#{first + counter}", sum_)
+                for counter, sum_ in sums:
+                    parts += ("INCRBY", "i64", f"#{first + counter}", sum_)
                 continue
+            named = [(f"{counter}{value}", sum_) for counter, sum_ in sums]
             for key in (f"{dimension}h:{hour}", f"{dimension}d:{day}", f"{dimension}m:{month}"):
                 fields = periods.get(key)
                 if fields is None:
                     fields = periods[key] = {}
-                for counter, sum_ in enumerate(row):
-                    if sum_:
-                        name = f"{counter}{value}"
-                        fields[name] = fields.get(name, 0) + sum_
+                for name, sum_ in named:
+                    fields[name] = fields.get(name, 0) + sum_
         for month, parts in months.items():
             for start in range(0, len(parts), 4 * _MOST):
                 yield ("BITFIELD", f"t:{month}", *parts[start : start + 4 * _MOST])
