@@ -4,8 +4,9 @@
    meanwhile,
 2. make a synthetic sample; train on the first 60 % of its time (once; the model is kept).
 3. Start a worker in a namespace of the demo's own.
-4. Replay the unseen rest: first at full speed, then 20 s at 500 events/s.
+4. Replay the unseen rest: first at full speed, then 20 s at 500 events/s; labels a day later.
 5. Read the outcomes back from the topics, compare them with the labels, write the summary.
+6. Start the views, and wait until they have counted everything.
 
 Nothing of it is seen in the live namespace. What the demo started, it stops.
 """
@@ -14,13 +15,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,6 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.demo_outcomes import OutcomeReader, Outcomes
+from cli.demo_processes import run_command, running_views, running_worker
 from core.errors import BrokerError, FraudstreamError, ModelError, StackError
 from core.kafka_admin import delete_topics, ensure_topics
 from core.names import Topics
@@ -42,9 +42,7 @@ SAMPLE_ROWS = 60_000
 SAMPLE_SEED = 1
 PACED_RATE = 500
 PACED_SECONDS = 20
-_READY_S = 60.0
 _DRAIN_S = 90.0
-_STOP_S = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,7 @@ def demo(
         setup_s += time.monotonic() - before
 
         before = time.monotonic()
-        worker = stack.enter_context(_worker(settings, folder, console))
+        worker = stack.enter_context(running_worker(settings, folder, console))
         outcomes = _replay(sample, settings, worker, console, folder)
         replay_s = time.monotonic() - before
 
@@ -116,7 +114,8 @@ def demo(
         seconds["total"] = time.time() - started
         summary = _summary(sample, outcomes, seconds)
         (STACK_DIR / "demo.json").write_text(json.dumps(summary, indent=2) + "\n")
-        _print(summary, settings, folder)
+        page = stack.enter_context(running_views(settings, folder, console, summary["scores"]))
+        _print(summary, settings, folder, page)
         if sys.stdout.isatty() and os.environ.get("DEMO_EXIT") != "1":
             _stay(worker, console)
 
@@ -197,7 +196,7 @@ def _train(sample: Sample, settings: Settings, console: Console, folder: Path) -
             console.print("the model of an earlier demo fits: not training again")
             return
     console.print("training on the first 60 % of its time …")
-    _command(
+    run_command(
         [
             "train",
             str(sample.csv),
@@ -211,41 +210,6 @@ def _train(sample: Sample, settings: Settings, console: Console, folder: Path) -
         settings,
         folder / "train.log",
     )
-
-
-@contextmanager
-def _worker(
-    settings: Settings, folder: Path, console: Console
-) -> Iterator[subprocess.Popen[bytes]]:
-    console.print("starting a worker …")
-    log = folder / "worker.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "cli", "worker", "--metrics-port", "0"],
-            env=_environment(settings),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for the demo, which then stops the worker
-        )
-    try:
-        _await_ready(process, log)
-        yield process
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(_STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _await_ready(process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + _READY_S
-    while b"worker ready" not in log.read_bytes():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise StackError(f"the worker did not start: see {log}\n{_tail(log)}")
-        time.sleep(0.1)
 
 
 def _replay(
@@ -263,8 +227,8 @@ def _replay(
 
     try:
         console.print(f"replaying {sample.full_speed:,} unseen transactions at full speed …")
-        replay = ["replay", str(sample.csv), "--profile", "ecommerce"]
-        _command(
+        replay = ["replay", str(sample.csv), "--profile", "ecommerce", "--labels-after", "1d"]
+        run_command(
             [*replay, "--start", sample.until, "--end", sample.paced_from],
             settings,
             folder / "replay.log",
@@ -272,7 +236,7 @@ def _replay(
         outcomes = reader.wait_for(sample.full_speed, _DRAIN_S, alive)
         events_per_second = outcomes.events_per_second()
         console.print(f"replaying {len(sample.paced):,} more at {PACED_RATE}/s …")
-        _command(
+        run_command(
             [*replay, "--start", sample.paced_from, "--rate", str(PACED_RATE)],
             settings,
             folder / "replay.log",
@@ -304,7 +268,7 @@ def _summary(
     }
 
 
-def _print(summary: dict[str, Any], settings: Settings, folder: Path) -> None:
+def _print(summary: dict[str, Any], settings: Settings, folder: Path, page: str) -> None:
     console = Console(highlight=False, soft_wrap=True)
     seconds, latency = summary["seconds"], summary["latency_ms"]
     table = Table(
@@ -331,6 +295,7 @@ def _print(summary: dict[str, Any], settings: Settings, folder: Path) -> None:
     console.print(table)
     alerts = f"FRAUDSTREAM_NAMESPACE={settings.namespace} fraudstream alerts --limit 20"
     console.print(
+        f"The page, while the demo is up: {page}\n"
         "Where to look next:\n"
         f"  the model:        FRAUDSTREAM_MODELS={settings.models} fraudstream models show\n"
         f"  the alerts:       {alerts}   (while the demo is up)\n"
@@ -349,36 +314,3 @@ def _stay(worker: subprocess.Popen[bytes], console: Console) -> None:
         worker.wait()
     except KeyboardInterrupt:
         console.print("stopping …")
-
-
-def _command(arguments: list[str], settings: Settings, log: Path) -> None:
-    """Run one of our own commands as a user would.
-
-    Raises:
-        StackError: it failed; the message ends with what it said.
-    """
-    with log.open("ab") as output:
-        done = subprocess.run(
-            [sys.executable, "-m", "cli", *arguments],
-            env=_environment(settings),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if done.returncode:
-        raise StackError(f"`fraudstream {' '.join(arguments)}` failed: see {log}\n{_tail(log)}")
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    return {
-        **os.environ,
-        "FRAUDSTREAM_KAFKA": settings.kafka,
-        "FRAUDSTREAM_REDIS": settings.redis.get_secret_value(),
-        "FRAUDSTREAM_PROFILE": settings.profile,
-        "FRAUDSTREAM_NAMESPACE": settings.namespace,
-        "FRAUDSTREAM_MODELS": str(settings.models),
-    }
-
-
-def _tail(log: Path) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-5:])
