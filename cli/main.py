@@ -17,6 +17,7 @@ from cli.data_sample import sample
 from cli.demo import demo
 from cli.doctor import doctor
 from cli.feature_file import features
+from cli.forget import forget
 from cli.labels import labels
 from cli.replay import replay
 from cli.score import score
@@ -49,7 +50,19 @@ app.add_typer(data, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(metrics.app, name="metrics")
-for command in (doctor, demo, features, train, score, replay, labels, worker, alerts, views):
+for command in (
+    doctor,
+    demo,
+    features,
+    train,
+    score,
+    replay,
+    labels,
+    worker,
+    alerts,
+    views,
+    forget,
+):
     app.command(command.__name__)(command)
 
 

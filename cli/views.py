@@ -59,6 +59,7 @@ def views(
     projector_only: Annotated[
         bool, typer.Option("--projector-only", help="Only keep the read model up; serve nothing.")
     ] = False,
+    member: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
     """Serve the HTTP API and the page at / until stopped; Ctrl-C stops it.
 
@@ -85,7 +86,7 @@ def views(
     from cli.views_live import project, serve_live
 
     if projector_only:
-        raise typer.Exit(project(settings, rebuild=rebuild))
+        raise typer.Exit(project(settings, rebuild=rebuild, member=member))
     serve_live(settings, rebuild=rebuild, with_projector=not no_projector)
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 
 import typer
 
@@ -64,12 +65,18 @@ def serve_live(settings: Settings, *, rebuild: bool, with_projector: bool) -> No
             child.stop()
 
 
-def project(settings: Settings, *, rebuild: bool) -> int:
-    """Keep the read model up until SIGTERM or SIGINT; returns the exit code of the process."""
+def project(settings: Settings, *, rebuild: bool, member: str = "") -> int:
+    """Keep the read model up until SIGTERM or SIGINT; returns the exit code of the process.
+
+    Args:
+        settings: of everything.
+        rebuild: whether the read model is made anew first.
+        member: name of this projector in its consumer group; empty: it has none.
+    """
     from views.projector import run_projector
 
     with stop_on_signals() as asked:
-        run_projector(settings, lambda: not asked(), rebuild=rebuild)
+        run_projector(settings, lambda: not asked(), rebuild=rebuild, member=member)
     return 0
 
 
@@ -86,6 +93,8 @@ class Projector(threading.Thread):
         self._command = [
             sys.executable, "-m", "cli", "views", "--projector-only",
             "--namespace", settings.namespace, "--profile", settings.profile,
+            # Under the same name it need not wait until its group misses the one before.
+            "--member", uuid.uuid4().hex,
         ]  # fmt: skip
         self._first = ["--rebuild"] if rebuild else []
         self._stopping = threading.Event()

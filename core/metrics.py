@@ -131,6 +131,7 @@ TOP_DEVICE_ALERTS = _gauge(
     "Alerts of the devices that have most, in the last 24 hours of event time.",
     "rank", "device",
 )  # fmt: skip
+VIEWS_LAG = _gauge("views_lag", "Messages that the views have not taken in yet.")
 
 #: Stages of ``STAGE_SECONDS``, in the order in which a batch goes through them.
 STAGES = ("decode", "state", "score", "publish", "commit")
@@ -144,4 +145,4 @@ OF_WORKER = (
     MODEL_TRAINED,
 )  # fmt: skip
 #: All that the views have.
-OF_VIEWS = (HTTP_SECONDS, TOP_DEVICE_ALERTS)
+OF_VIEWS = (HTTP_SECONDS, TOP_DEVICE_ALERTS, VIEWS_LAG)

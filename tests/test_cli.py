@@ -42,7 +42,7 @@ def test_commands_are_those_of_the_contract() -> None:
     found = {" ".join(words) for words in commands()}
     assert found == {
         "alerts", "data check", "data profile", "data sample", "demo", "dlq list", "dlq replay",
-        "dlq show", "doctor", "features", "labels", "metrics backfill", "models compare",
+        "dlq show", "doctor", "features", "forget", "labels", "metrics backfill", "models compare",
         "models list", "models promote", "models rollback", "models show", "replay", "score",
         "stack down", "stack status", "stack up", "train", "views", "worker",
     }  # fmt: skip

@@ -173,7 +173,8 @@ class FrameStore:
         self, profile: str, device_id: str, before: Place | None, limit: int
     ) -> list[Record]:
         """See ``Store``."""
-        if profile != self._events.profile or device_id not in self._rows_of:
+        nobody = device_id == UNKNOWN or device_id not in self._rows_of
+        if profile != self._events.profile or nobody:
             return []
         rows = self._rows_of[device_id]
         if before is not None:

@@ -25,9 +25,10 @@ _PAGE = "page"
 
 
 def make_registry(store: Store, settings: Settings, masking: Masking) -> CollectorRegistry:
-    """A registry with the collector of the top devices and the usual metrics of a process."""
+    """A registry with what the store tells and the usual metrics of a process."""
     registry = CollectorRegistry()
     registry.register(TopDevices(store, settings.profile, masking))
+    registry.register(Lag(store))
     ProcessCollector(registry=registry)
     return registry
 
@@ -94,3 +95,29 @@ class TopDevices(Collector):
     def _family(self) -> GaugeMetricFamily:
         one = declared.TOP_DEVICE_ALERTS
         return GaugeMetricFamily(one.family, one.text, labels=one.labels)
+
+
+class Lag(Collector):
+    """How many messages wait to be taken in; nothing where there is no stream, or no projector.
+
+    Args:
+        store: knows.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def describe(self) -> Iterator[Metric]:
+        """The family without values."""
+        yield self._family()
+
+    def collect(self) -> Iterator[Metric]:
+        """The lag as it is now."""
+        family = self._family()
+        lag = self._store.health().lag
+        if lag is not None:
+            family.add_metric([], lag)
+        yield family
+
+    def _family(self) -> GaugeMetricFamily:
+        return GaugeMetricFamily(declared.VIEWS_LAG.family, declared.VIEWS_LAG.text, labels=())
