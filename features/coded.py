@@ -15,6 +15,8 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
+_FEW = 32
+
 
 class Coded:
     """n texts, of which d are distinct.
@@ -27,9 +29,16 @@ class Coded:
     """
 
     def __init__(self, texts: Sequence[str | None]) -> None:
+        self.code: NDArray[np.int64]
+        self._dictionary: pa.Array | dict[str, int]
+        if len(texts) <= _FEW:  # a few are looked up before Arrow has begun
+            known: dict[str, int] = {}
+            codes = [-1 if text is None else known.setdefault(text, len(known)) for text in texts]
+            self._dictionary, self.code = known, np.array(codes, np.int64)
+            return
         column = pa.array(texts, pa.string()).dictionary_encode()
         self._dictionary = column.dictionary
-        self.code: NDArray[np.int64] = column.indices.fill_null(-1).to_numpy().astype(np.int64)
+        self.code = column.indices.fill_null(-1).to_numpy().astype(np.int64)
 
     def __len__(self) -> int:
         """How many distinct texts there are."""
@@ -38,6 +47,8 @@ class Coded:
     @cached_property
     def distinct(self) -> list[str]:
         """The distinct texts in order of first appearance."""
+        if isinstance(self._dictionary, dict):
+            return list(self._dictionary)
         texts: list[str] = self._dictionary.to_pylist()
         return texts
 

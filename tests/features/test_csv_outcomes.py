@@ -110,7 +110,9 @@ def test_other_files_are_named(tmp_path: Path) -> None:
         read_outcomes(shop)
     with pytest.raises(DataError, match="nothing to read"):
         read_outcomes(file(tmp_path))
-    with pytest.raises(DataError, match="The first, line 2: event_id=.. is empty: every line needs it"):
+    with pytest.raises(
+        DataError, match=r"The first, line 2: event_id=.. is empty: every line needs it"
+    ):
         read_outcomes(file(tmp_path, ",1,,"), rejects=tmp_path / "rejects.csv")
     with pytest.raises(ConfigError, match="no_such"):
         read_outcomes(tmp_path / "no_such.csv")

