@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import orjson
-import pandas as pd
 from numpy.typing import NDArray
 
 from core.names import Decision
+from features.coded import Coded
 from features.declared import UNKNOWN
 from views.counts import Counts, DeviceCounts, Dimension, age_bands
 from views.periods import Bucket, Span, bucket_starts
+from views.running_sums import GroupedSums, RunningSums
 from views.store import AlertFilter, AlertPage, Health, Place, Record
 
 Texts = Sequence[str | None]
@@ -66,35 +67,33 @@ class FrameStore:
         if events.decision is not None:
             alert = np.array([one != Decision.ALLOW for one in events.decision], np.bool_)
         labelled = events.label >= 0
-        self._sums = pd.DataFrame(
-            {
-                "transactions": 1,
-                "alerts": alert,
-                "labelled": labelled,
-                "fraud": fraud,
-                "labelled_alerts": alert & labelled,
-                "caught": alert & fraud,
-                "amount": events.amount,
-                "alert_amount": np.where(alert, events.amount, 0),
-                "fraud_amount": np.where(fraud, events.amount, 0),
-            },
-            index=range(len(fraud)),
-            dtype=np.int64,
-        )
-        self._values = {
-            dimension: _known(events.texts[column]) for dimension, column in _COLUMNS.items()
+        rows = np.column_stack(
+            [
+                np.ones(len(fraud), np.int64),
+                alert,
+                labelled,
+                fraud,
+                alert & labelled,
+                alert & fraud,
+                events.amount,
+                np.where(alert, events.amount, 0),
+                np.where(fraud, events.amount, 0),
+            ]
+        ).astype(np.int64)  # in the order of the fields of Counts
+        self._sums = RunningSums(rows)
+        self._by = {
+            dimension: GroupedSums(_known(events.texts[column]), rows)
+            for dimension, column in _COLUMNS.items()
         }
-        self._values[Dimension.AGE] = pd.Categorical(age_bands(events.age))
-        self._is_flagged = alert | fraud
-        self._user = _known(events.texts["user_id"])
+        self._by[Dimension.AGE] = GroupedSums(age_bands(events.age), rows)
+        self._starts = {one: bucket_starts(events.time_ms, one) for one in Bucket}
+        self._user = Coded(_known(events.texts["user_id"]).tolist()).code
         self._row = {event_id: row for row, event_id in enumerate(events.event_id)}
-        #: Rows of alerts and of each device's events, ascending, and so in total order.
+        #: Ascending, and so in total order.
         self._alert_rows = np.flatnonzero(alert)
-        devices = self._values[Dimension.DEVICE]
-        self._rows_of = {
-            str(device): np.sort(rows)
-            for device, rows in pd.Series(devices).groupby(devices, observed=True).indices.items()
-        }
+        self._flagged_rows = np.flatnonzero(alert | fraud)
+        devices = self._by[Dimension.DEVICE].names
+        self._device = {device: code for code, device in enumerate(devices) if device != UNKNOWN}
 
     @property
     def live(self) -> bool:
@@ -123,30 +122,51 @@ class FrameStore:
 
     def totals(self, profile: str, span: Span) -> Counts:
         """See ``Store``."""
-        return Counts(*self._sums.iloc[self._slice(profile, span)].sum().tolist())
+        rows = self._slice(profile, span)
+        return Counts(*self._sums.between(np.array(rows.start), np.array(rows.stop)).tolist())
 
     def trend(self, profile: str, span: Span, bucket: Bucket) -> dict[int, Counts]:
         """See ``Store``."""
         rows = self._slice(profile, span)
-        starts = pd.Series(bucket_starts(self._events.time_ms[rows], bucket))
-        return dict(_grouped(self._sums.iloc[rows], starts))
+        starts = self._starts[bucket][rows]
+        if not len(starts):
+            return {}
+        first = np.flatnonzero(np.diff(starts, prepend=starts[0] - 1))
+        edges = rows.start + np.append(first, len(starts))
+        sums = self._sums.between(edges[:-1], edges[1:]).tolist()
+        return {
+            start: Counts(*one) for start, one in zip(starts[first].tolist(), sums, strict=True)
+        }
 
     def by(self, profile: str, dimension: Dimension, span: Span) -> dict[str, Counts]:
         """See ``Store``."""
         rows = self._slice(profile, span)
-        return dict(_grouped(self._sums.iloc[rows], pd.Series(self._values[dimension][rows])))
+        grouped = self._by[dimension]
+        sums = grouped.within(np.arange(len(grouped.names)), rows.start, rows.stop).tolist()
+        return {name: Counts(*one) for name, one in zip(grouped.names, sums, strict=True) if one[0]}
 
     def devices(self, profile: str, span: Span, limit: int) -> list[DeviceCounts]:
         """See ``Store``."""
         rows = self._slice(profile, span)
-        devices = pd.Series(self._values[Dimension.DEVICE][rows])
-        flagged = self._is_flagged[rows] & (devices != UNKNOWN).to_numpy()
-        # Most devices have neither: only those that have are summed.
-        mine = devices.isin(devices[flagged].unique()).to_numpy()
-        sums = dict(_grouped(self._sums.iloc[rows][mine], devices[mine].reset_index(drop=True)))
-        users = pd.Series(self._user[rows][mine]).groupby(devices[mine].to_numpy()).nunique()
-        ranked = sorted(sums, key=lambda one: (-sums[one].alerts, -sums[one].fraud, one))
-        return [DeviceCounts(one, int(users[one]), sums[one]) for one in ranked[:limit]]
+        begin, end = np.searchsorted(self._flagged_rows, [rows.start, rows.stop])
+        grouped = self._by[Dimension.DEVICE]
+        codes = np.unique(grouped.code[self._flagged_rows[begin:end]])
+        found = zip(
+            codes.tolist(), grouped.within(codes, rows.start, rows.stop).tolist(), strict=True
+        )
+        counted = [
+            (code, Counts(*sums)) for code, sums in found if grouped.names[code] in self._device
+        ]
+        # Codes ascend as ids do.
+        counted.sort(key=lambda one: (-one[1].alerts, -one[1].fraud, one[0]))
+        return [
+            DeviceCounts(
+                grouped.names[code],
+                len(np.unique(self._user[grouped.rows(code, rows.start, rows.stop)])),
+                counts,
+            )
+            for code, counts in counted[:limit]
+        ]
 
     def alerts(
         self, profile: str, span: Span, wanted: AlertFilter, after: Place | None, limit: int
@@ -173,12 +193,11 @@ class FrameStore:
         self, profile: str, device_id: str, before: Place | None, limit: int
     ) -> list[Record]:
         """See ``Store``."""
-        nobody = device_id == UNKNOWN or device_id not in self._rows_of
-        if profile != self._events.profile or nobody:
+        code = self._device.get(device_id)
+        if profile != self._events.profile or code is None:
             return []
-        rows = self._rows_of[device_id]
-        if before is not None:
-            rows = rows[: np.searchsorted(rows, self._first_from(before))]
+        end = len(self._events.event_id) if before is None else self._first_from(before)
+        rows = self._by[Dimension.DEVICE].rows(code, 0, end)
         return [self._record(row) for row in rows[::-1][:limit].tolist()]
 
     def health(self) -> Health:
@@ -249,12 +268,5 @@ def is_wanted(alert: Mapping[str, Any], wanted: AlertFilter) -> bool:
     return True
 
 
-def _known(texts: Texts) -> Any:
-    return pd.Categorical([UNKNOWN if text is None else text for text in texts])
-
-
-def _grouped(sums: pd.DataFrame, keys: pd.Series[Any]) -> Iterator[tuple[Any, Counts]]:
-    """Sums of the rows of each key, in the order of the keys."""
-    found = sums.groupby(keys.to_numpy(), observed=True).sum()
-    for key, row in zip(found.index.tolist(), found.to_numpy().tolist(), strict=True):
-        yield key, Counts(*row)
+def _known(texts: Texts) -> NDArray[np.object_]:
+    return np.array([UNKNOWN if text is None else text for text in texts], object)
