@@ -148,8 +148,8 @@ def test_a_choice_narrows_what_is_asked(filled: Filled) -> None:
     [
         ('up{job=~"$job"}', 'up{job=~".+"}'),
         ('up{job=~"${job:regex}"}', 'up{job=~".+"}'),
-        ("rate(a[$__rate_interval])", "rate(a[60s])"),
-        ("rate(a[$__interval])", "rate(a[15s])"),
+        ("rate(a[$__rate_interval])", "rate(a[240s])"),
+        ("rate(a[$__interval])", "rate(a[60s])"),
         ("increase(a[$__range])", "increase(a[3600s])"),
     ],
 )
