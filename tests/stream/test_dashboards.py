@@ -42,6 +42,7 @@ RANGE_S = 3_600
 #: The worker is seen at zero before the first event, and at rest after the last one.
 REST_S = 4 * SCRAPE_S
 ALL = [*expressions()]
+WORKER_JOB = "fraudstream-worker"
 RULES = [
     rule
     for path in sorted((CONFIG.parent / "rules").glob("*.yml"))
@@ -92,7 +93,8 @@ def configured(port: int) -> dict[str, Any]:
     }  # fmt: skip
     found["rule_files"] = [str(CONFIG.parent / pattern) for pattern in found["rule_files"]]
     found.pop("alerting", None)
-    (job,) = found["scrape_configs"]
+    (job,) = (one for one in found["scrape_configs"] if one["job_name"] == WORKER_JOB)
+    found["scrape_configs"] = [job]
     job["static_configs"] = [{"targets": [f"127.0.0.1:{port}"]}]
     return found
 

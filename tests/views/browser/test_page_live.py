@@ -27,7 +27,7 @@ def live(growing: GrowingStore, world: World) -> Iterator[str]:
 
 
 def test_new_alerts_come_without_a_reload_and_nothing_flickers(
-    open_page: Open, live: str, growing: GrowingStore, world: World
+    live: str, growing: GrowingStore, open_page: Open, world: World
 ) -> None:
     opened = open_page(live)
     opened.until("() => document.querySelector('#mode').textContent === 'Live'")
@@ -69,7 +69,7 @@ def test_new_alerts_come_without_a_reload_and_nothing_flickers(
 
 
 def test_a_store_that_is_away_is_said_and_what_was_shown_stays(
-    open_page: Open, live: str, growing: GrowingStore
+    live: str, growing: GrowingStore, open_page: Open
 ) -> None:
     opened = open_page(live)
     figure = opened.figure("transactions")
@@ -86,7 +86,7 @@ def test_a_store_that_is_away_is_said_and_what_was_shown_stays(
                  figure)  # fmt: skip
 
 
-def test_before_the_first_event(open_page: Open, live: str, growing: GrowingStore) -> None:
+def test_before_the_first_event(live: str, growing: GrowingStore, open_page: Open) -> None:
     growing.show(0)
     opened = open_page(live, drawn=False)
     opened.page.wait_for_selector("text=No transactions yet")
