@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,10 @@ class Events:
     alerts: Mapping[str, bytes]
 
 
+_FIELDS = [one.name for one in fields(Counts)]
+_ALERTS, _FRAUD = _FIELDS.index("alerts"), _FIELDS.index("fraud")
+
+
 class FrameStore:
     """Answers from the events of one file (see ``views.store.Store``).
 
@@ -93,6 +97,7 @@ class FrameStore:
         self._alert_rows = np.flatnonzero(alert)
         self._flagged_rows = np.flatnonzero(alert | fraud)
         devices = self._by[Dimension.DEVICE].names
+        self._no_device = devices.index(UNKNOWN) if UNKNOWN in devices else -1
         self._device = {device: code for code, device in enumerate(devices) if device != UNKNOWN}
 
     @property
@@ -151,21 +156,19 @@ class FrameStore:
         begin, end = np.searchsorted(self._flagged_rows, [rows.start, rows.stop])
         grouped = self._by[Dimension.DEVICE]
         codes = np.unique(grouped.code[self._flagged_rows[begin:end]])
-        found = zip(
-            codes.tolist(), grouped.within(codes, rows.start, rows.stop).tolist(), strict=True
-        )
-        counted = [
-            (code, Counts(*sums)) for code, sums in found if grouped.names[code] in self._device
-        ]
+        codes = codes[codes != self._no_device]
+        sums = grouped.within(codes, rows.start, rows.stop)
         # Codes ascend as ids do.
-        counted.sort(key=lambda one: (-one[1].alerts, -one[1].fraud, one[0]))
+        order = np.lexsort((codes, -sums[:, _FRAUD], -sums[:, _ALERTS]))[:limit]
+        whose, which = grouped.all_rows(codes[order], rows.start, rows.stop)
+        size = len(self._user) + 1
+        pairs = np.unique(whose * size + self._user[which])
+        users = np.bincount(pairs // size, minlength=len(order)).tolist()
         return [
-            DeviceCounts(
-                grouped.names[code],
-                len(np.unique(self._user[grouped.rows(code, rows.start, rows.stop)])),
-                counts,
+            DeviceCounts(grouped.names[code], users[at], Counts(*one))
+            for at, (code, one) in enumerate(
+                zip(codes[order].tolist(), sums[order].tolist(), strict=True)
             )
-            for code, counts in counted[:limit]
         ]
 
     def alerts(

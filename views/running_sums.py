@@ -57,6 +57,17 @@ class GroupedSums:
         first, last = self._stretches(np.array([code]), begin, end)
         return self._order[first[0] : last[0]]
 
+    def all_rows(self, codes: Ints, begin: int, end: int) -> tuple[Ints, Ints]:
+        """The m rows of k values from ``begin`` to before ``end``: whose (0 to k − 1), and which.
+
+        Both of shape (m,).
+        """
+        first, last = self._stretches(codes, begin, end)
+        count = last - first
+        whose = np.repeat(np.arange(len(codes)), count)
+        within = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
+        return whose, self._order[np.repeat(first, count) + within]
+
     def within(self, codes: Ints, begin: int, end: int) -> Ints:
         """Sums of k values from row ``begin`` to before ``end``, shape (k, c)."""
         return self._sums.between(*self._stretches(codes, begin, end))
