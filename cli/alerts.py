@@ -14,6 +14,7 @@ import typer
 from cli.alert_feed import AlertFilter, from_now_on, until_now
 from cli.replay_view import say
 from cli.stopping import stop_on_signals
+from cli.stream_options import StreamProfile
 from core.errors import ConfigError
 from core.kafka_admin import KafkaAdmin
 from core.messages import Alert
@@ -47,9 +48,7 @@ def alerts(
             help="Published since: beginning, end, a time (2026-01-31T12:00Z) or an age (2h).",
         ),
     ] = "beginning",
-    profile: Annotated[
-        str | None, typer.Option(help="ecommerce or banking.", show_default="FRAUDSTREAM_PROFILE")
-    ] = None,
+    profile: StreamProfile = None,
     namespace: Annotated[
         str | None,
         typer.Option(help="Prefix of the topics.", show_default="FRAUDSTREAM_NAMESPACE"),

@@ -23,12 +23,13 @@ Rejects = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
-def require_packages(names: Sequence[str], what: str) -> None:
-    """One clear line where packages of the ``train`` extra are missing.
+def require_packages(names: Sequence[str], what: str, extra: str = "train") -> None:
+    """One clear line where packages of an extra are missing.
 
     Args:
         names: of their modules.
         what: needs them.
+        extra: that brings them.
 
     Raises:
         ConfigError: one is missing.
@@ -37,5 +38,5 @@ def require_packages(names: Sequence[str], what: str) -> None:
     if missing:
         raise ConfigError(
             f"{what} needs packages that are not installed ({', '.join(missing)}): "
-            "pip install 'fraudstream[train]'"
+            f"pip install 'fraudstream[{extra}]'"
         )

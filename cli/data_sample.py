@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from cli.stream_options import StreamProfile
 from core.settings import load_settings
 from producer.options import moment_ms
 from producer.sample import Mechanism, SampleOptions, SampleSummary, write_sample
@@ -23,9 +24,7 @@ _SYNTHETIC = "synthetic data: no real people, cards or payments"
 def sample(
     out: Annotated[Path, typer.Option(help="File to write; gzipped when its name ends in .gz.")],
     *,
-    profile: Annotated[
-        str | None, typer.Option(help="ecommerce or banking.", show_default="FRAUDSTREAM_PROFILE")
-    ] = None,
+    profile: StreamProfile = None,
     rows: Annotated[int, typer.Option(help="Number of transactions.")] = DEFAULT_ROWS,
     seed: Annotated[
         int, typer.Option(help="Same seed and options: the same file, byte for byte.")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cli.csv_options import AsJson
+from cli.stream_options import Namespace, StreamProfile
 from core.settings import load_settings
 from features.iso_times import iso_time
 
@@ -16,13 +17,8 @@ from features.iso_times import iso_time
 def forget(
     *,
     user: Annotated[str, typer.Option(help="Whom: a user_id, or a card_id in banking.")],
-    profile: Annotated[
-        str | None, typer.Option(help="ecommerce or banking.", show_default="FRAUDSTREAM_PROFILE")
-    ] = None,
-    namespace: Annotated[
-        str | None,
-        typer.Option(help="Prefix of topics and state.", show_default="FRAUDSTREAM_NAMESPACE"),
-    ] = None,
+    profile: StreamProfile = None,
+    namespace: Namespace = None,
     as_json: AsJson = False,
 ) -> None:
     """Delete a person's velocity state and what the views know of them.

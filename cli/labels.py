@@ -18,6 +18,7 @@ from cli.csv_findings import tell_findings
 from cli.csv_options import AsJson, DateOrder, Rejects, Tz
 from cli.step_bars import step_bars
 from cli.stopping import stop_on_signals
+from cli.stream_options import Namespace, StreamProfile
 from core.errors import ConfigError
 from core.kafka_admin import KafkaAdmin, ensure_topics
 from core.names import Topics
@@ -34,13 +35,8 @@ Progress = Callable[[int, int], None]
 def labels(
     csv: Annotated[Path, typer.Argument(help="Outcomes, or labelled transactions; may be gzip.")],
     *,
-    profile: Annotated[
-        str | None, typer.Option(help="ecommerce or banking.", show_default="FRAUDSTREAM_PROFILE")
-    ] = None,
-    namespace: Annotated[
-        str | None,
-        typer.Option(help="Prefix of topics and state.", show_default="FRAUDSTREAM_NAMESPACE"),
-    ] = None,
+    profile: StreamProfile = None,
+    namespace: Namespace = None,
     after: Annotated[
         str | None,
         typer.Option(

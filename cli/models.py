@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.models_compare import compare
+from cli.stream_options import StreamProfile
 from core.errors import ModelError
 from core.settings import load_settings
 from model.registry import ModelVersion, Registry
@@ -19,16 +20,13 @@ from model.results import SPLITS, TITLES, Evaluation, Interval
 
 app = typer.Typer(help="Model versions: look at them, choose the one in use.", no_args_is_help=True)
 app.command()(compare)
-_Profile = Annotated[
-    str | None, typer.Option(help="ecommerce or banking.", show_default="FRAUDSTREAM_PROFILE")
-]
 #: Metrics that fit into a terminal; the others are in the card and in --json.
 _SHOWN = ("f1", "precision", "recall", "average_precision", "recall_at_fpr_1pct")
 _Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 @app.command("list")
-def list_versions(profile: _Profile = None, as_json: _Json = False) -> None:
+def list_versions(profile: StreamProfile = None, as_json: _Json = False) -> None:
     """List the versions of a profile; the champion is the one that workers use.
 
     Example:
@@ -67,7 +65,7 @@ def show(
     version: Annotated[
         str | None, typer.Argument(help="Such as v2; default: the champion.")
     ] = None,
-    profile: _Profile = None,
+    profile: StreamProfile = None,
     as_json: _Json = False,
 ) -> None:
     """Show one version: evaluation, thresholds, origin. --json prints all of its metadata.
@@ -87,7 +85,7 @@ def show(
 @app.command()
 def promote(
     version: Annotated[str, typer.Argument(help="Such as v2.")],
-    profile: _Profile = None,
+    profile: StreamProfile = None,
     as_json: _Json = False,
 ) -> None:
     """Make a version the champion, in one step; workers started from now on use it.
@@ -103,7 +101,7 @@ def promote(
 
 
 @app.command()
-def rollback(profile: _Profile = None, as_json: _Json = False) -> None:
+def rollback(profile: StreamProfile = None, as_json: _Json = False) -> None:
     """Make the champion before the current one champion again.
 
     Example:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.stream_options import StreamProfile
 from core.settings import load_settings
 
 if TYPE_CHECKING:
@@ -39,9 +40,7 @@ _DIGITS = {"brier": 4}
 def compare(
     first: Annotated[str, typer.Argument(help="Such as v1.")],
     second: Annotated[str, typer.Argument(help="Such as v2.")],
-    profile: Annotated[
-        str | None, typer.Option(help="ecommerce or banking.", show_default="FRAUDSTREAM_PROFILE")
-    ] = None,
+    profile: StreamProfile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Compare two versions: figures, differences, and whether a difference may be chance.

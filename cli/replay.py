@@ -22,6 +22,7 @@ from rich.table import Table
 from cli.csv_findings import tell_findings
 from cli.replay_view import ReplayView, say
 from cli.stopping import stop_on_signals
+from cli.stream_options import Namespace, StreamProfile
 from core.errors import BrokerError, CheckpointError, ConfigError
 from core.kafka_admin import KafkaAdmin, ensure_topics
 from core.names import PARTITIONS, Topics
@@ -43,9 +44,7 @@ def replay(
         Path, typer.Argument(help="Transactions, also gzipped.", exists=True, dir_okay=False)
     ],
     *,
-    profile: Annotated[
-        str | None, typer.Option(help="ecommerce or banking.", show_default="FRAUDSTREAM_PROFILE")
-    ] = None,
+    profile: StreamProfile = None,
     rate: Annotated[
         float | None, typer.Option(help="Events per second.", min=0.001, show_default="unpaced")
     ] = None,
@@ -87,10 +86,7 @@ def replay(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Replay into a new namespace, and say which.")
     ] = False,
-    namespace: Annotated[
-        str | None,
-        typer.Option(help="Prefix of topics and state.", show_default="FRAUDSTREAM_NAMESPACE"),
-    ] = None,
+    namespace: Namespace = None,
     partitions: Annotated[
         int, typer.Option(help="Partitions of topics that are created.", min=1)
     ] = PARTITIONS,

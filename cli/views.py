@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from cli.csv_options import DateOrder, Rejects, Tz
+from cli.csv_options import DateOrder, Rejects, Tz, require_packages
 from cli.step_bars import step_bars
+from cli.stream_options import Namespace
 from core.errors import ConfigError
 from core.settings import Settings, load_settings
 
@@ -37,10 +37,7 @@ def views(
             show_default="FRAUDSTREAM_PROFILE; with --csv, what the header says",
         ),
     ] = None,
-    namespace: Annotated[
-        str | None,
-        typer.Option(help="Prefix of topics and state.", show_default="FRAUDSTREAM_NAMESPACE"),
-    ] = None,
+    namespace: Namespace = None,
     host: Annotated[
         str | None,
         typer.Option(help="IP address; off loopback only with a token.", show_default="127.0.0.1"),
@@ -73,7 +70,7 @@ def views(
 
         fraudstream views --csv Fraud_Data.csv --port 0
     """
-    _require_packages()
+    require_packages(_PACKAGES, "`fraudstream views`", "views")
     settings = load_settings(profile=profile, namespace=namespace, views_host=host, views_port=port)
     if csv is not None:
         if rebuild or no_projector or projector_only:
@@ -153,12 +150,3 @@ def _predictor(data: CsvData, settings: Settings, countries: CountryTable) -> Pr
     predictor = Predictor(settings, countries, FilePast(batch, country_codes(batch, countries)))
     predictor.follow()
     return predictor
-
-
-def _require_packages() -> None:
-    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ConfigError(
-            f"`fraudstream views` needs packages that are not installed ({', '.join(missing)}): "
-            "pip install 'fraudstream[views]'"
-        )

@@ -6,17 +6,13 @@ from typing import Annotated
 
 import typer
 
+from cli.stream_options import Namespace, StreamProfile
 from core.settings import load_settings
 
 
 def worker(
-    profile: Annotated[
-        str | None, typer.Option(help="ecommerce or banking.", show_default="FRAUDSTREAM_PROFILE")
-    ] = None,
-    namespace: Annotated[
-        str | None,
-        typer.Option(help="Prefix of topics and state.", show_default="FRAUDSTREAM_NAMESPACE"),
-    ] = None,
+    profile: StreamProfile = None,
+    namespace: Namespace = None,
     metrics_port: Annotated[
         int | None,
         typer.Option(help="Port of /metrics; 0 = a free one.", show_default="6066"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -181,7 +181,8 @@ class FrameStore:
         found: list[dict[str, Any]] = []
         for row in self._alert_rows[begin:end][::-1].tolist():
             alert = self._alert(row)
-            if is_wanted(alert, wanted):
+            label = -1 if alert["label"] is None else alert["label"]
+            if wanted.label in {None, label} and wanted.admits(alert.get):
                 if len(found) == limit:
                     return AlertPage(found, self._place(self._row[found[-1]["event_id"]]))
                 found.append(alert)
@@ -254,21 +255,6 @@ _COLUMNS = {
     Dimension.DEVICE: "device_id",
 }
 _TEXTS = ("user_id", "device_id", "country", "browser", "source", "sex")
-
-
-def is_wanted(alert: Mapping[str, Any], wanted: AlertFilter) -> bool:
-    """Whether a filter lets an alert (a message with ``label``) through."""
-    for name, value in asdict(wanted).items():
-        if value is None:
-            continue
-        has = alert.get(name)
-        if name == "label":
-            has = -1 if has is None else has
-        elif has is None:
-            has = UNKNOWN
-        if has != value:
-            return False
-    return True
 
 
 def _known(texts: Texts) -> NDArray[np.object_]:

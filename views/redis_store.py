@@ -11,6 +11,7 @@ several round trips: what comes in between may be in a part of the answer only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -240,7 +241,9 @@ class RedisStore:
                 "ZREVRANGEBYLEX", "x", binary(highest), binary(lowest), "LIMIT", 0, chunk,
             )  # fmt: skip
             members = self._model.ask(profile, [asked])[1][0]
-            some = [one for one in map(alert_of, members) if _is_wanted(one[1], wanted)]
+            some = [
+                one for one in map(alert_of, members) if wanted.admits(partial(getattr, one[1]))
+            ]
             yield from self._labelled(profile, some, wanted.label)
             if len(members) < chunk:
                 return
@@ -341,19 +344,3 @@ def _with_label(message: bytes, label: int | None) -> dict[str, Any]:
     alert: dict[str, Any] = orjson.loads(message)
     alert["label"] = label
     return alert
-
-
-def _is_wanted(facets: Facets, wanted: AlertFilter) -> bool:
-    """Whether an alert is wanted, whatever its label."""
-    return all(
-        value is None or known(getattr(facets, name)) == value
-        for name, value in (
-            ("severity", wanted.severity),
-            ("decision", wanted.decision),
-            ("country", wanted.country),
-            ("browser", wanted.browser),
-            ("source", wanted.source),
-            ("device_id", wanted.device_id),
-            ("user_id", wanted.user_id),
-        )
-    )

@@ -6,11 +6,12 @@ are as they came, missing ones are ``unknown``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from core.errors import FraudstreamError
+from features.declared import UNKNOWN
 from views.counts import Counts, DeviceCounts, Dimension
 from views.periods import Bucket, Span
 
@@ -45,6 +46,23 @@ class AlertFilter:
     device_id: str | None = None
     user_id: str | None = None
     label: int | None = None
+
+    def admits(self, value_of: Callable[[str], str | None]) -> bool:
+        """Whether an alert passes, whatever its label.
+
+        Args:
+            value_of: name of an attribute here → the alert's value, None where missing.
+        """
+        for name in _FILTERED:
+            wanted = getattr(self, name)
+            if wanted is not None and wanted != (
+                UNKNOWN if (has := value_of(name)) is None else has
+            ):
+                return False
+        return True
+
+
+_FILTERED = tuple(one.name for one in fields(AlertFilter) if one.name != "label")
 
 
 @dataclass(frozen=True, slots=True)
