@@ -178,7 +178,6 @@ def test_prometheus_takes_its_arguments_and_its_health_check_finds_it(
     shutil.copy(ROOT / "prometheus" / "compose.yml", tmp_path)
     places = {"/etc/prometheus": str(tmp_path), "/prometheus": str(tmp_path / "volume")}
     words = [replaced(word, places) for word in arguments(SERVICES["prometheus"])]
-    run(["prometheus", *words, f"--web.listen-address=127.0.0.1:{port}"], {})
     kind, *check = SERVICES["prometheus"]["healthcheck"]["test"]
     assert kind == "CMD"
     check = [replaced(word, {":9090": f":{port}"}) for word in check]
@@ -187,6 +186,7 @@ def test_prometheus_takes_its_arguments_and_its_health_check_finds_it(
         return subprocess.run(check, capture_output=True, check=False).returncode == 0
 
     assert not healthy()
+    run(["prometheus", *words, f"--web.listen-address=127.0.0.1:{port}"], {})
     until(healthy, tmp_path / "log")
     assert (tmp_path / "volume" / "wal").is_dir()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.produce import ProduceRequest
@@ -31,7 +32,9 @@ def record_batch(values: Sequence[bytes], odd: set[int]) -> bytes:
 
 def publish_batch(servers: str, topic: str, partition: int, batch: bytes) -> None:
     """Append the batch to the partition as it is."""
-    asyncio.run(_publish(servers, topic, partition, batch))
+    # In a thread: a browser of the same test process leaves its event loop running in the main one.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, _publish(servers, topic, partition, batch)).result()
 
 
 async def _publish(servers: str, topic: str, partition: int, batch: bytes) -> None:

@@ -136,10 +136,9 @@ def await_value(url: str, expr: str, value: float, timeout_s: float = 60.0) -> N
 
 def ask(run: Run, one: Expression) -> list[Series]:
     expr = substituted(one.expr, range_s=RANGE_S, interval_s=SCRAPE_S, scrape_s=SCRAPE_S)
-    if one.kind in (Kind.INSTANT, Kind.VARIABLE):
-        # What shows the last seconds shows nothing when nothing comes any more.
-        at = (run.start + run.end) / 2 if "$__rate_interval" in one.expr else run.end
-        return at_once(run.url, expr, at)
+    # What shows the last seconds shows nothing when nothing comes any more: asked all along.
+    if one.kind in (Kind.INSTANT, Kind.VARIABLE) and "$__rate_interval" not in one.expr:
+        return at_once(run.url, expr, run.end)
     return over_time(run.url, expr, run.start, run.end, SCRAPE_S)
 
 
