@@ -10,6 +10,7 @@ from core.metrics import (
     DEVICE_USERS,
     SOURCE_ALERTS,
     SOURCE_TRANSACTIONS,
+    TOP_DEVICE_ALERTS,
     Metric,
 )
 from grafana import palette, tables
@@ -21,6 +22,7 @@ from grafana.queries import (
     events,
     mean,
     of,
+    of_views,
     per_hour,
     per_second,
     quantile,
@@ -130,24 +132,44 @@ def _devices() -> list[AnyPanel]:
                 "Transactions by users per device",
                 "A bar holds those above the bound before and up to its own.",
                 "short",
-                8,
+                12,
             ),
             Query(total(buckets, "le"), "{{le}}"),
             palette.SKY,
             of_buckets=True,
         ),
+        top_devices(12),
         heat(
             Text(
                 "Users per device over time",
                 "The brighter, the more transactions per second; a bright spot high up is one "
                 "device used by many.",
                 "cps",
-                16,
+                24,
             ),
             Query(per_second(buckets, "le"), "{{le}}"),
             "short",
         ),
     ]
+
+
+def top_devices(width: int) -> AnyPanel:
+    """The devices that have most alerts, a bar for each.
+
+    Args:
+        width: of the panel, in columns of the grid.
+    """
+    return bars(
+        Text(
+            "Top ten devices",
+            "Devices with the most alerts in the last 24 hours of event time, from the views; "
+            "hashes where ids are masked.",
+            "short",
+            width,
+        ),
+        Query(f"sort_desc(max by (device) ({of_views(TOP_DEVICE_ALERTS)}))", "{{device}}"),
+        palette.ALERTS,
+    )
 
 
 def _by(

@@ -18,6 +18,7 @@ from core.metrics import (
 )
 from core.names import Decision
 from grafana import palette, tables
+from grafana.devices import top_devices
 from grafana.frame import DEVICES_UID, GEOGRAPHY_UID, OVERVIEW_UID, PROFILE, Row, dashboard
 from grafana.panels import AnyPanel, Query, Text, bars, figure, over_time
 from grafana.queries import of, per_hour, recorded, share, total
@@ -144,19 +145,19 @@ def _means() -> list[AnyPanel]:
                 "Transactions by the users seen on their device in the 24 h before; a bar holds "
                 "those above the bound before and up to its own.",
                 "short",
-                8,
-                10,
+                12,
             ),
             Query(total(of(DEVICE_USERS, part="bucket"), "le"), "{{le}}"),
             palette.SKY,
             of_buckets=True,
         ),
+        top_devices(12),
         tables.by_label(
             Text(
                 "Browsers",
                 "Share of transactions, and how many of them are alerts.",
                 "short",
-                8,
+                12,
                 10,
             ),
             "browser",
@@ -167,7 +168,11 @@ def _means() -> list[AnyPanel]:
         ),
         tables.by_label(
             Text(
-                "Sources", "Share of transactions, and how many of them are alerts.", "short", 8, 10
+                "Sources",
+                "Share of transactions, and how many of them are alerts.",
+                "short",
+                12,
+                10,
             ),
             "source",
             "Source",

@@ -9,6 +9,7 @@ from core.metrics import (
     COMMITTED_AGE,
     CONSUMER_LAG,
     EVENT_LATENCY,
+    HTTP_SECONDS,
     KAFKA_ERRORS,
     LATE,
     LATE_AFFECTED,
@@ -20,11 +21,12 @@ from core.metrics import (
     STAGES,
     STATE_TRUNCATED,
     TRANSACTIONS,
+    VIEWS_LAG,
 )
 from grafana import palette, queries
 from grafana.frame import PIPELINE_UID, Choice, Row, dashboard, rebalances, restarts
 from grafana.panels import AnyPanel, Query, Text, figure, heat, over_time, timeline
-from grafana.queries import of, per_minute, per_second, process, quantile, selector, total
+from grafana.queries import of, of_views, per_minute, per_second, process, quantile, selector, total
 
 _LAG_STEPS = ((None, palette.GOOD), (10_000, palette.WATCH), (100_000, palette.BAD))
 _LATENCY_STEPS = ((None, palette.GOOD), (1, palette.WATCH), (10, palette.BAD))
@@ -57,6 +59,7 @@ def build() -> Dashboard:
             Row("Time", _time()),
             Row("Trouble", _trouble()),
             Row("Workers", _workers()),
+            Row("Views", _views()),
         ],
         [Choice("stage", "Stage", STAGE_SECONDS)],
         [restarts(), rebalances()],
@@ -253,5 +256,30 @@ def _workers() -> list[AnyPanel]:
         over_time(
             Text("Memory by worker", "Resident memory.", "bytes", 6),
             Query(process(queries.MEMORY), "{{instance}}"),
+        ),
+    ]
+
+
+def _views() -> list[AnyPanel]:
+    rates = f"rate({of_views(HTTP_SECONDS, 'bucket')}[{queries.RATE}])"
+    return [
+        over_time(
+            Text(
+                "Messages behind",
+                "Outcomes and labels that the views have yet to count.",
+                "short",
+                12,
+            ),
+            Query(f"max ({of_views(VIEWS_LAG)})", "messages"),
+            colours={"messages": palette.BLUE},
+        ),
+        over_time(
+            Text(
+                "Answer time, 99 %",
+                "Of the HTTP API, by endpoint; the page's own requests are one of them.",
+                "s",
+                12,
+            ),
+            Query(f"histogram_quantile(0.99, sum by (le, endpoint) ({rates}))", "{{endpoint}}"),
         ),
     ]

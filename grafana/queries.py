@@ -53,6 +53,17 @@ def of(metric: Metric, *labels: str, part: str = "", fixed: str = "") -> str:
     return selector(series, *profile, *labels, fixed=fixed)
 
 
+def of_views(metric: Metric, part: str = "") -> str:
+    """A metric of the views, whatever is chosen: the variables list jobs and instances of workers.
+
+    Args:
+        metric: its declaration.
+        part: of a histogram: ``bucket``, ``sum`` or ``count``.
+    """
+    series = f"{metric.family}_{part}" if part else metric.name
+    return f'{series}{{job="fraudstream-views"}}'
+
+
 def process(series: str) -> str:
     """A series of ``UNDECLARED``, of the product's processes only."""
     return selector(series, fixed=_OURS)

@@ -1,4 +1,4 @@
-"""Two hours of what two workers would have told Prometheus, from the worker's own metrics."""
+"""Two hours of what two workers and the views would have told Prometheus."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from typing import TextIO
 
 import numpy as np
+from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client.openmetrics.exposition import generate_latest
 
+from core import metrics as declared
 from core.names import Decision, RejectCode, Severity
 from features.declared import BROWSERS, COUNTRIES, SOURCES
 from stream.metrics import WorkerMetrics
@@ -18,6 +21,7 @@ HOURS = 2
 STEP_S = 60
 END = START + HOURS * 3600
 JOB = "fraudstream-worker"
+VIEWS = ("fraudstream-views", "127.0.0.1:8050")
 INSTANCES = ("127.0.0.1:6066", "127.0.0.1:6067")
 TOPIC = "transactions"
 _SAMPLE = re.compile(r"(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)")
@@ -41,7 +45,9 @@ def write(out: TextIO) -> Totals:
     heads: dict[str, list[str]] = {}
     for place, instance in enumerate(INSTANCES):
         for at, page in _pages(place, totals):
-            _collect(page, at, instance, lines, heads)
+            _collect(page, at, (JOB, instance), lines, heads)
+    for at, page in _views_pages():
+        _collect(page, at, VIEWS, lines, heads)
     for family, head in heads.items():
         out.writelines(head)
         out.writelines(lines[family])
@@ -60,6 +66,24 @@ def _pages(place: int, totals: Totals) -> Iterator[tuple[int, str]]:
         if at > START:
             _work(metrics, chance, totals)
         yield at, metrics.exposition("application/openmetrics-text")[0].decode()
+
+
+def _views_pages() -> Iterator[tuple[int, str]]:
+    chance = np.random.default_rng(9)
+    registry = CollectorRegistry()
+    top, lag = (
+        Gauge(one.family, one.text, one.labels, registry=registry)
+        for one in (declared.TOP_DEVICE_ALERTS, declared.VIEWS_LAG)
+    )
+    one = declared.HTTP_SECONDS
+    seconds = Histogram(one.family, one.text, one.labels, buckets=one.buckets, registry=registry)
+    for at in range(START, END, STEP_S):
+        for rank in range(1, 11):
+            top.labels(str(rank), f"device-{rank}").set(30 - 2 * rank)
+        lag.set(int(chance.integers(0, 5)))
+        for endpoint in ("summary", "alerts", "page"):
+            seconds.labels(endpoint, "2xx").observe(float(chance.gamma(2, 0.002)))
+        yield at, generate_latest(registry).decode()  # type: ignore[no-untyped-call]
 
 
 def _work(metrics: WorkerMetrics, chance: np.random.Generator, totals: Totals) -> None:
@@ -100,7 +124,11 @@ def _work(metrics: WorkerMetrics, chance: np.random.Generator, totals: Totals) -
 
 
 def _collect(
-    page: str, at: int, instance: str, lines: dict[str, list[str]], heads: dict[str, list[str]]
+    page: str,
+    at: int,
+    source: tuple[str, str],
+    lines: dict[str, list[str]],
+    heads: dict[str, list[str]],
 ) -> None:
     family = ""
     scraped = ["# TYPE up gauge", "up 1"]
@@ -113,7 +141,7 @@ def _collect(
             continue
         found = _SAMPLE.fullmatch(line)
         assert found is not None, line
-        target = f'job="{JOB}",instance="{instance}"'
+        target = f'job="{source[0]}",instance="{source[1]}"'
         labels = f"{found['labels']},{target}" if found["labels"] else target
         value = found["value"]
         sample = f"{found['name']}{{{labels}}} {value} {at}\n"

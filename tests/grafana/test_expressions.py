@@ -8,7 +8,7 @@ import re
 import pytest
 import yaml
 
-from core.metrics import OF_WORKER, Metric
+from core.metrics import OF_VIEWS, OF_WORKER, Metric
 from core.metrics import Kind as MetricKind
 from grafana.asking import QueryError, Series, at_once, over_time
 from grafana.expressions import Expression, Kind, expressions, substituted
@@ -37,7 +37,7 @@ def labels_by_series() -> dict[str, set[str]]:
             *OF_TARGET,
             *(("le",) if metric.kind is MetricKind.HISTOGRAM else ()),
         }
-        for metric in OF_WORKER
+        for metric in (*OF_WORKER, *OF_VIEWS)
         for series in metric.series
     }
     rules = [
@@ -62,14 +62,15 @@ def test_it_names_only_metrics_and_labels_that_exist(one: Expression) -> None:
     assert set(re.findall(r"\{\{(\w+)\}\}", one.legend)) <= found.grouped_by | OF_TARGET
 
 
-def test_every_metric_of_a_worker_is_on_some_dashboard() -> None:
+def test_every_metric_is_on_some_dashboard() -> None:
     shown = {
         selector.series
         for one in ALL
         if one.kind is not Kind.VARIABLE
         for selector in named(one.expr).selectors
     }
-    assert [metric.name for metric in OF_WORKER if not shown & set(metric.series)] == []
+    everything = (*OF_WORKER, *OF_VIEWS)
+    assert [metric.name for metric in everything if not shown & set(metric.series)] == []
 
 
 def ask(filled: Filled, one: Expression) -> list[Series]:

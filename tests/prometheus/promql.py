@@ -51,9 +51,9 @@ def use_of(expression: str) -> Use:
 
 
 def scraped_series() -> dict[str, frozenset[str]]:
-    """Every series that Prometheus gets from workers or makes itself → its labels."""
+    """Every series that Prometheus gets from workers and views or makes itself → its labels."""
     series = {"up": SCRAPED, "process_start_time_seconds": SCRAPED}
-    for metric in declared.OF_WORKER:
+    for metric in (*declared.OF_WORKER, *declared.OF_VIEWS):
         for name in metric.series:
             bucket = metric.kind is Kind.HISTOGRAM and name.endswith("_bucket")
             series[name] = SCRAPED | set(metric.labels) | ({"le"} if bucket else set())

@@ -67,8 +67,8 @@ def test_rules_use_series_and_labels_that_exist(rule: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=name_of)
-def test_every_alert_looks_at_workers_and_not_at_history(rule: dict[str, Any]) -> None:
-    assert 'job="fraudstream-worker"' in rule["expr"]
+def test_every_alert_looks_at_workers_or_views_and_not_at_history(rule: dict[str, Any]) -> None:
+    assert re.search('job="fraudstream-(worker|views)"', rule["expr"])
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=name_of)
