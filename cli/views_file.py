@@ -68,10 +68,10 @@ def shown_events(
     try:
         decisions = load_decision_maker(settings, countries)
     except ModelError as error:
-        return Shown(_events(batch, countries, label, None), sha, str(error))
+        return Shown(_events(batch, countries, label, None, ""), sha, str(error))
     scores = _score(batch, countries, decisions, f"csv:{data.report.path.name}", progress)
     return Shown(
-        _events(batch, countries, label, scores),
+        _events(batch, countries, label, scores, decisions.version.metadata.version),
         f"{sha}|{decisions.version.metadata.digest}|{decisions.review!r}|{decisions.block!r}",
         "",
     )
@@ -110,7 +110,11 @@ def _score(
 
 
 def _events(
-    batch: EventBatch, countries: CountryTable, label: NDArray[np.int8], scores: _Scores | None
+    batch: EventBatch,
+    countries: CountryTable,
+    label: NDArray[np.int8],
+    scores: _Scores | None,
+    version: str,
 ) -> Events:
     missing = [None] * len(batch)
     texts: dict[str, Sequence[str | None]] = {
@@ -130,4 +134,5 @@ def _events(
         score=None if scores is None else scores.score,
         decision=None if scores is None else scores.decision,
         alerts={} if scores is None else scores.alerts,
+        version=version,
     )

@@ -11,13 +11,15 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from core.names import Decision
+from core.names import DAY_MS, Decision
 from features.coded import Coded
 from features.declared import UNKNOWN
+from views import scorecard
 from views.counts import Counts, DeviceCounts, Dimension, age_bands
 from views.periods import Bucket, Span, bucket_starts
-from views.running_sums import GroupedSums, RunningSums
-from views.store import AlertFilter, AlertPage, Health, Place, Record
+from views.running_sums import GroupedSums, Ints, RunningSums
+from views.scorecard import days_of
+from views.store import AlertFilter, AlertPage, Health, Place, Record, Scorecards
 
 Texts = Sequence[str | None]
 
@@ -37,6 +39,7 @@ class Events:
         label: 1 fraud, 0 not, −1 unknown, shape (n,).
         score, decision: n each; None without a model.
         alerts: messages of those that are not allowed, event id → JSON.
+        version: of the model; empty without one.
     """
 
     profile: str
@@ -49,6 +52,7 @@ class Events:
     score: NDArray[np.float32] | None
     decision: Sequence[str] | None
     alerts: Mapping[str, bytes]
+    version: str = ""
 
 
 _FIELDS = [one.name for one in fields(Counts)]
@@ -85,6 +89,7 @@ class FrameStore:
             ]
         ).astype(np.int64)  # in the order of the fields of Counts
         self._sums = RunningSums(rows)
+        self._cards: dict[int, Ints] | None = None
         self._by = {
             dimension: GroupedSums(_known(events.texts[column]), rows)
             for dimension, column in _COLUMNS.items()
@@ -95,6 +100,7 @@ class FrameStore:
         self._row = {event_id: row for row, event_id in enumerate(events.event_id)}
         #: Ascending, and so in total order.
         self._alert_rows = np.flatnonzero(alert)
+        self._is_alert = alert
         self._flagged_rows = np.flatnonzero(alert | fraud)
         devices = self._by[Dimension.DEVICE].names
         self._no_device = devices.index(UNKNOWN) if UNKNOWN in devices else -1
@@ -171,6 +177,26 @@ class FrameStore:
             )
         ]
 
+    def scorecards(self, profile: str, span: Span) -> Scorecards:
+        """See ``Store``."""
+        first, last = days_of(span)
+        extent = self.extent(profile)
+        if extent is None or self._events.score is None:
+            return Scorecards(None if extent is None else extent[1], {})
+        if self._cards is None:
+            self._cards = self._scored_days()
+        version = self._events.version
+        cards = {(day, version): card for day, card in self._cards.items() if first <= day < last}
+        return Scorecards(extent[1], cards)
+
+    def outcomes(self, profile: str) -> dict[str, int]:
+        """See ``Store``."""
+        if profile != self._events.profile or not self.scored:
+            return {}
+        return scorecard.named_outcomes(
+            sum(self.scorecards(profile, Span()).cards.values(), scorecard.empty())
+        )
+
     def alerts(
         self, profile: str, span: Span, wanted: AlertFilter, after: Place | None, limit: int
     ) -> AlertPage:
@@ -207,6 +233,22 @@ class FrameStore:
     def health(self) -> Health:
         """Always well."""
         return Health(True)
+
+    def _scored_days(self) -> dict[int, Ints]:
+        """Day → its scorecard."""
+        events = self._events
+        assert events.score is not None and events.decision is not None  # noqa: S101, PT018
+        blocked = np.array([one == Decision.BLOCK for one in events.decision], np.bool_)
+        stratum = np.where(blocked, scorecard.Stratum.BLOCKED, scorecard.Stratum.OTHER)
+        days, firsts = np.unique(events.time_ms // DAY_MS, return_index=True)
+        ends = [*firsts[1:].tolist(), len(stratum)]
+        return {
+            day: scorecard.scorecard(
+                self._is_alert[rows], stratum[rows].astype(np.int64), events.label[rows],
+                events.score[rows], events.amount[rows],
+            )
+            for day, rows in zip(days.tolist(), map(slice, firsts.tolist(), ends), strict=True)
+        }  # fmt: skip
 
     def _slice(self, profile: str, span: Span) -> slice:
         """The rows of a span."""

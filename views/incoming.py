@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
-from core.messages import EventId, ProfileName
+from core.messages import MAX_TEXT, EventId, ProfileName
 from core.names import Topics
 from features.batch import AMOUNT_SCALE
 
@@ -41,6 +41,12 @@ class _Timed(_OfEvent, frozen=True, gc=False):
             raise ValueError("event_time is before 1970")
 
 
+class ModelSeen(Struct, frozen=True, gc=False):
+    """Which model scored."""
+
+    version: Annotated[str, Meta(max_length=MAX_TEXT)]
+
+
 class ScoreSeen(_Timed, frozen=True, gc=False):
     """The part of a score that is kept or counted."""
 
@@ -54,6 +60,9 @@ class ScoreSeen(_Timed, frozen=True, gc=False):
     source: str | None = None
     sex: str | None = None
     age: float | None = None
+    model: ModelSeen | None = None
+    control: bool = False
+    control_weight: Annotated[float, Meta(ge=1, le=100_000)] | None = None
 
     @property
     def units(self) -> int:
@@ -78,6 +87,7 @@ class LabelSeen(_OfEvent, frozen=True, gc=False):
 
     label: Literal[0, 1]
     labelled_at: _Moment
+    source: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -16,6 +16,8 @@ the generation between prefix and these names:
 ``d:{bucket}``     zset    hashed device, event time, event id
 ``a:{bucket}``     hash    event id → event time and the compressed alert
 ``x``              zset    event time, event id, what alerts are filtered by
+``p:{day}:{v}``    hash    counter of a scorecard → sum, of a day and a model version
+``w``              zset    ``{day}:{v}`` by day
 =================  ======  ======================================================================
 
 The sorted sets are ordered by their members' bytes. Hours, days and months are counted from 1970.
@@ -52,6 +54,17 @@ DIMENSIONS: Mapping[Dimension, str] = {
 _ALERT_BUCKETS = 1024
 DECISIONS = tuple(Decision)
 NO_LABEL = -1
+#: So many labels of an event are remembered, and so much of their sources.
+MOST_SAID = 10
+MOST_SOURCE = 64
+
+
+class Said(msgspec.Struct, array_like=True, gc=False, frozen=True, order=True):
+    """One label of an event: when, which, who says so."""
+
+    labelled_ms: int
+    label: int
+    source: str
 
 
 class Kept(msgspec.Struct, array_like=True, gc=False, frozen=True):
@@ -70,11 +83,20 @@ class Kept(msgspec.Struct, array_like=True, gc=False, frozen=True):
     sex: str | None = None
     user_id: str | None = None
     device_id: str | None = None
+    version: str | None = None  #: of the model; None: counted before versions were
+    control: bool = False
+    weight: float = 1
+    said: tuple[Said, ...] = ()  #: its labels, the earliest first
 
     @property
     def hour(self) -> int:
         """The hour whose records it is among: of the event, or else of its label."""
         return (self.labelled_ms if self.time_ms is None else self.time_ms) // HOUR_MS
+
+    @property
+    def day(self) -> int:
+        """That of the event."""
+        return self.hour // 24
 
     @property
     def is_alert(self) -> bool:

@@ -1,8 +1,8 @@
 """What messages change in a profile's read model; no Redis here.
 
 An event counts once, with its first score; its label is the one with the latest ``labelled_at``, of
-those with the same the one that came last. A label may come before its score: then it waits. The
-first alert of an event is kept.
+those with the same the one that came last. Its latest ``MOST_SAID`` labels are remembered. A label
+may come before its score: then it waits. The first alert of an event is kept.
 
 Of an event there is a record as long as its time is not more than so many days before the newest
 event's, to the whole hour (the horizon). Only with a record a repeat can be told from a new event,
@@ -27,9 +27,12 @@ from msgspec import Raw, structs
 from core.names import DAY_MS, Decision
 from views.incoming import AlertSeen, Incoming, LabelSeen, ScoreSeen, milliseconds
 from views.layout import (
+    MOST_SAID,
+    MOST_SOURCE,
     NO_LABEL,
     Facets,
     Kept,
+    Said,
     alert_member,
     alerts_key,
     device_entry,
@@ -155,10 +158,11 @@ class Projection:
         if self._first is None or time_ms < self._first:
             self._first = time_ms
         label, labelled_ms = NO_LABEL, 0
+        said: tuple[Said, ...] = ()
         if kept is not None:
             self._drop(event_id, kept)
             if kept.time_ms is None and self._is_alive(kept):
-                label, labelled_ms = kept.label, kept.labelled_ms
+                label, labelled_ms, said = kept.label, kept.labelled_ms, kept.said
         age = seen.age
         gone = self._known.forgotten.has(seen.user_id, time_ms)
         new = Kept(
@@ -175,6 +179,10 @@ class Projection:
             sex=seen.sex,
             user_id=None if gone else seen.user_id,
             device_id=None if gone else seen.device_id,
+            version=None if seen.model is None else seen.model.version,
+            control=seen.control,
+            weight=1 if seen.control_weight is None else seen.control_weight,
+            said=said,
         )
         self._records[event_id] = new
         self._tallies.event(new)
@@ -194,14 +202,17 @@ class Projection:
                 return "unmatched:label"
             if kept is not None:
                 self._drop(event_id, kept)
-            self._records[event_id] = Kept(None, seen.label, labelled_ms)
+            self._records[event_id] = Kept(None, seen.label, labelled_ms, said=_said((), seen))
             return "applied"
+        said = _said(kept.said, seen)
         if kept.label != NO_LABEL and (
             labelled_ms < kept.labelled_ms
             or (labelled_ms, seen.label) == (kept.labelled_ms, kept.label)
         ):
+            if said != kept.said:
+                self._records[event_id] = structs.replace(kept, said=said)
             return "repeated"
-        new = structs.replace(kept, label=seen.label, labelled_ms=labelled_ms)
+        new = structs.replace(kept, label=seen.label, labelled_ms=labelled_ms, said=said)
         if kept.time_ms is None:
             self._drop(event_id, kept)
         else:
@@ -293,6 +304,12 @@ class Projection:
         if counted:
             found.append(("ADD", "m", *counted))
         return found
+
+
+def _said(before: tuple[Said, ...], seen: LabelSeen) -> tuple[Said, ...]:
+    """The labels of an event with another one: a set, so repeats and order make no difference."""
+    new = Said(milliseconds(seen.labelled_at), seen.label, seen.source[:MOST_SOURCE])
+    return before if new in before else tuple(sorted((*before, new))[-MOST_SAID:])
 
 
 def periods_of(hour: int) -> list[str | int]:

@@ -38,6 +38,7 @@ class State:
         horizon_ms: events before are only kept as sums; a whole hour.
         complete_from_ms: everything that happened since then is in it; None: everything.
         counted: how many messages were applied, repeated and unmatched.
+        outcomes: ``tp``, ``fp``, ``fn``, ``tn`` → how many labels made an event that.
         offsets: ``topic:partition`` → next offset.
     """
 
@@ -49,6 +50,7 @@ class State:
     horizon_ms: int
     complete_from_ms: int | None
     counted: Mapping[str, int]
+    outcomes: Mapping[str, int]
     offsets: Mapping[str, int]
 
 
@@ -252,6 +254,13 @@ def _state(
     def number(name: str) -> int | None:
         return int(state[name]) if name in state else None
 
+    def numbered(kind: str) -> dict[str, int]:
+        return {
+            name.removeprefix(kind): int(value)
+            for name, value in state.items()
+            if name.startswith(kind)
+        }
+
     return State(
         serving=meta.get("generation", b"").decode(),
         forgotten=int(meta.get("forgotten", 0)),
@@ -260,10 +269,7 @@ def _state(
         last_ms=number("last"),
         horizon_ms=number("horizon") or 0,
         complete_from_ms=number("complete_from"),
-        counted={
-            name.removeprefix("n:"): int(value)
-            for name, value in state.items()
-            if name.startswith("n:")
-        },
+        counted=numbered("n:"),
+        outcomes=numbered("l:"),
         offsets={where: int(offset) for where, offset in offsets.items()},
     )

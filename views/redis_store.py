@@ -41,9 +41,10 @@ from views.layout import (
 )
 from views.periods import HOUR_MS, Bucket, Span, bucket_starts
 from views.redis_model import RedisModel, State
+from views.redis_scorecards import scorecards_of
 from views.redis_sums import add, counts, hours_asked, hours_of, values_asked, values_of
 from views.scripts import Command, binary
-from views.store import AlertFilter, AlertPage, Health, Place, Record, SpanError
+from views.store import AlertFilter, AlertPage, Health, Place, Record, Scorecards, SpanError
 from views.tallies import ALERTS, FRAUD, TRANSACTIONS
 
 #: So many are looked at in one round trip.
@@ -139,6 +140,14 @@ class RedisStore:
                 add(mine, kept)
             found.append(DeviceCounts(device, len(users), counts(mine)))
         return found
+
+    def scorecards(self, profile: str, span: Span) -> Scorecards:
+        """See ``Store``; events that were counted before versions were are in none."""
+        return scorecards_of(self._model, profile, span)
+
+    def outcomes(self, profile: str) -> Mapping[str, int]:
+        """See ``Store``; the read model made anew counts anew."""
+        return self._state(profile).outcomes
 
     def alerts(
         self, profile: str, span: Span, wanted: AlertFilter, after: Place | None, limit: int

@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.errors import FraudstreamError
 from features.declared import UNKNOWN
 from views.counts import Counts, DeviceCounts, Dimension
@@ -107,6 +110,19 @@ class Record:
     label: int | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Scorecards:
+    """How alerts and labels agree, by day and model version.
+
+    Attributes:
+        last_ms: time of the newest event, whatever the span; None: there is none.
+        cards: (day from 1970, version) → ``views.scorecard``, shape (``SIZE``,), ascending.
+    """
+
+    last_ms: int | None
+    cards: Mapping[tuple[int, str], NDArray[np.int64]]
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """How the store does.
@@ -159,6 +175,19 @@ class Store(Protocol):
 
     def devices(self, profile: str, span: Span, limit: int) -> list[DeviceCounts]:
         """Devices with alerts or fraud, by alerts, then fraud (most first), then id (ascending)."""
+
+    def scorecards(self, profile: str, span: Span) -> Scorecards:
+        """Of the whole days of a span.
+
+        Raises:
+            SpanError: it begins or ends within a day.
+        """
+
+    def outcomes(self, profile: str) -> Mapping[str, int]:
+        """``tp``, ``fp``, ``fn``, ``tn`` → how many labels ever made an event that.
+
+        A label that corrects another counts again, so no number ever falls.
+        """
 
     def alerts(
         self, profile: str, span: Span, wanted: AlertFilter, after: Place | None, limit: int

@@ -1,4 +1,5 @@
-"""Sums that a batch adds to: over all events by hour, over each dimension's values by period.
+"""Sums that a batch adds to: over all events by hour, over each dimension's values by period, and
+the scorecards of model versions by day.
 
 What one batch adds stays below 2⁵³, up to which Lua's numbers are exact: an amount has at most
 10¹³ units, so a batch may have some 900 events.
@@ -6,12 +7,16 @@ What one batch adds stays below 2⁵³, up to which Lua's numbers are exact: an 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 
+from core.names import Decision
+from views import scorecard
 from views.counts import Dimension, age_band
 from views.layout import (
     COUNTERS,
+    DECISIONS,
     DIMENSIONS,
     NO_LABEL,
     Kept,
@@ -41,10 +46,17 @@ class Tallies:
     def __init__(self) -> None:
         #: (hour, dimension, value) → sums by counter; the total has an empty dimension.
         self._sums: dict[tuple[int, str, str], list[int]] = {}
+        #: (day, version) → counter → sum.
+        self._cards: dict[tuple[int, str], dict[int, int]] = {}
+        #: Outcome → how many labels made an event that.
+        self._outcomes: Counter[str] = Counter()
 
     def event(self, kept: Kept) -> None:
         """Count a new event."""
         self._add(kept, marks(kept))
+        self._score(kept, 1)
+        if kept.label != NO_LABEL:
+            self._outcomes[outcome_of(kept)] += 1
 
     def label(self, before: Kept, after: Kept) -> None:
         """Count a counted event's other label."""
@@ -58,6 +70,9 @@ class Tallies:
                 if (change := come.get(counter, 0) - gone.get(counter, 0))
             ],
         )
+        self._score(before, -1)
+        self._score(after, 1)
+        self._outcomes[outcome_of(after)] += 1
 
     def unflag(self, kept: Kept) -> None:
         """Take an event off its device."""
@@ -80,6 +95,22 @@ class Tallies:
             for counter, sum_ in sums:
                 row[counter] += sum_
         self._device(kept, sums)
+
+    def _score(self, kept: Kept, sign: int) -> None:
+        if kept.version is None:
+            return
+        card = self._cards.setdefault((kept.day, kept.version), {})
+        for counter, sum_ in scorecard.marks(
+            alert=kept.is_alert,
+            stratum=scorecard.stratum_of(
+                blocked=DECISIONS[kept.decision] is Decision.BLOCK, control=kept.control
+            ),
+            label=None if kept.label == NO_LABEL else kept.label,
+            score=kept.score,
+            amount=kept.amount,
+            weight=kept.weight,
+        ):
+            card[counter] = card.get(counter, 0) + sign * sum_
 
     def _device(self, kept: Kept, sums: _Sums) -> None:
         if kept.device_id is None:
@@ -117,6 +148,19 @@ class Tallies:
                 yield ("BITFIELD", f"t:{month}", *parts[start : start + 4 * _MOST])
         for key, fields in periods.items():
             yield ("ADD", key, *(part for name, sum_ in fields.items() for part in (name, sum_)))
+        for (day, version), card in self._cards.items():
+            changes = [part for item in card.items() if item[1] for part in item]
+            if changes:
+                yield ("ADD", f"p:{day}:{version}", *changes)
+                yield ("ZADD", "w", day, f"{day}:{version}")
+        if self._outcomes:
+            yield ("ADD", "m", *(p for one, n in self._outcomes.items() for p in (f"l:{one}", n)))
+
+
+def outcome_of(kept: Kept) -> str:
+    """What a labelled event is of an alert: ``tp``, ``fp``, ``fn`` or ``tn``."""
+    right = kept.is_alert == (kept.label == 1)
+    return f"{'t' if right else 'f'}{'p' if kept.is_alert else 'n'}"
 
 
 def marks(kept: Kept) -> _Sums:

@@ -29,9 +29,10 @@ from views.periods import HOUR_MS, Bucket, Span
 from views.projector import Projector
 from views.redis_model import RedisModel
 from views.redis_store import RedisStore
-from views.store import AlertFilter, Place, Record, Store
+from views.store import AlertFilter, Place, Record, Scorecards, Store
 
 PROFILE = "ecommerce"
+VERSION = "v1"
 #: The end of a leap year's February, so that months, days and hours all end nearby.
 START_MS = 1_709_164_800_000 - 30 * HOUR_MS
 SPAN_HOURS = 90
@@ -52,6 +53,7 @@ def score(event_id: str, time_ms: int, **fields: Any) -> dict[str, Any]:
         "event_id": event_id, "profile": PROFILE, "event_time": iso_time(time_ms),
         "score": 0.125, "decision": "allow", "amount": 10.0, "user_id": "u", "device_id": "d",
         "country": "DE", "browser": "Chrome", "source": "SEO", "sex": "F", "age": 30.0,
+        "model": {"name": "m", "version": VERSION, "digest": "0"},
     } | fields  # fmt: skip
 
 
@@ -144,6 +146,7 @@ def expected(messages: Sequence[Message]) -> FrameStore:
             score=np.array([one["score"] for one in rows], np.float32),
             decision=[one["decision"] for one in rows],
             alerts=alerts,
+            version=VERSION,
         ),
         "expected",
     )
@@ -204,6 +207,7 @@ def read_model(settings: Settings, days: int = 400) -> Iterator[tuple[Own, Redis
 def assert_same(found: Store, wanted: Store, spans: Sequence[Span]) -> None:
     """Both stores give the same answers."""
     assert found.extent(PROFILE) == wanted.extent(PROFILE)
+    assert_same_cards(found.scorecards(PROFILE, Span()), wanted.scorecards(PROFILE, Span()))
     for span in (Span(), *spans):
         assert found.totals(PROFILE, span) == wanted.totals(PROFILE, span)
         for bucket in Bucket:
@@ -217,6 +221,13 @@ def assert_same(found: Store, wanted: Store, spans: Sequence[Span]) -> None:
             assert alerts_of(found, span, wish, 3) == alerts_of(wanted, span, wish, 3)
     for device in ("d1", "d2", "d3", "none"):
         assert on_device(found, device) == on_device(wanted, device)
+
+
+def assert_same_cards(found: Scorecards, wanted: Scorecards) -> None:
+    assert found.last_ms == wanted.last_ms
+    assert list(found.cards) == list(wanted.cards)
+    for key, card in found.cards.items():
+        np.testing.assert_array_equal(card, wanted.cards[key])
 
 
 _WISHES = (
