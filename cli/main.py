@@ -11,6 +11,7 @@ import typer
 
 from cli import dlq, metrics, models, stack
 from cli.alerts import alerts
+from cli.backtest import backtest
 from cli.data_check import check
 from cli.data_profile import profile_file
 from cli.data_sample import sample
@@ -56,6 +57,7 @@ for command in (
     features,
     train,
     score,
+    backtest,
     replay,
     labels,
     worker,
