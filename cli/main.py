@@ -13,6 +13,7 @@ from cli import dlq, metrics, models, stack
 from cli.alerts import alerts
 from cli.backtest import backtest
 from cli.data_check import check
+from cli.data_collect import collect
 from cli.data_profile import profile_file
 from cli.data_sample import sample
 from cli.demo import demo
@@ -45,6 +46,7 @@ data = typer.Typer(
 data.command("check")(check)
 data.command("profile")(profile_file)
 data.command("sample")(sample)
+data.command("collect")(collect)
 
 app.add_typer(stack.app, name="stack")
 app.add_typer(data, name="data")

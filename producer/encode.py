@@ -37,9 +37,13 @@ def amounts(units: NDArray[np.int64]) -> list[int | float]:
 
 def encode_events(batch: EventBatch) -> list[bytes]:
     """One JSON object per event of ``batch``, in its order."""
-    rows = _ecommerce(batch) if batch.profile == "ecommerce" else _banking(batch)
     dumps = orjson.dumps
-    return [dumps(row) for row in rows]
+    return [dumps(row) for row in event_fields(batch)]
+
+
+def event_fields(batch: EventBatch) -> Iterable[dict[str, Any]]:
+    """The fields of each event of ``batch`` as JSON has them, in its order."""
+    return _ecommerce(batch) if batch.profile == "ecommerce" else _banking(batch)
 
 
 def encode_labels(
