@@ -117,7 +117,10 @@ def _stages_alone(bench: Bench) -> Clock:
                 for batch, country, step in zip(batches, countries, steps, strict=True)
             ]
             matrices = [feature_matrix(one) for one in known]
-            decided = [parts.decisions.decide(one) for one in matrices]
+            decided = [
+                parts.decisions.decide(one, batch)
+                for one, batch in zip(matrices, batches, strict=True)
+            ]
         scored = [
             Scored(
                 batch=batch,
@@ -131,6 +134,7 @@ def _stages_alone(bench: Bench) -> Clock:
                 reasons=one.reasons,
                 origin=[(record.topic, record.partition, record.offset) for record in chunk],
                 scored_at=iso_time(time.time_ns() // 1_000_000),
+                control=one.control,
             )
             for batch, country, matrix, one, chunk in zip(
                 batches, countries, matrices, decided, chunks, strict=True

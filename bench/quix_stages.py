@@ -133,7 +133,7 @@ def both_ends(settings: Settings) -> tuple[FirstStage, LastStage]:
     decisions = load_decision_maker(settings, countries)
     ensure_topics(settings, Topics(settings.namespace).all(settings.profile))
     compute_features(empty_batch(settings.profile), countries)  # compiles
-    decisions.decide(np.zeros((1, len(decisions.version.metadata.feature_names)), np.float32))
+    decisions.warm_up()
     kafka = Server("Kafka", WorkerMetrics(settings.profile).kafka_errors)
     publisher = Publisher(settings, lambda: True, kafka)
     last = LastStage(settings, countries, decisions, publisher)

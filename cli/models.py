@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from rich.table import Table
 from cli.models_compare import compare
 from cli.stream_options import StreamProfile
 from core.errors import ModelError
+from core.names import Role
 from core.settings import load_settings
 from model.registry import ModelVersion, Registry
 from model.results import SPLITS, TITLES, Evaluation, Interval
@@ -27,15 +29,17 @@ _Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")
 
 @app.command("list")
 def list_versions(profile: StreamProfile = None, as_json: _Json = False) -> None:
-    """List the versions of a profile; the champion is the one that workers use.
+    """List the versions of a profile; workers decide with the champion.
+
+    A challenger, where there is one, is scored beside it and decides nothing.
 
     Example:
 
         fraudstream models list --profile banking
     """
     registry, profile = _registry(profile)
-    champion = registry.pointer(profile)
-    rows = [_listed(registry, profile, name, champion) for name in registry.versions(profile)]
+    roles = {role: registry.pointer(profile, role) for role in Role}
+    rows = [_listed(registry, profile, name, roles) for name in registry.versions(profile)]
     if as_json:
         typer.echo(json.dumps(rows))
         return
@@ -86,18 +90,26 @@ def show(
 def promote(
     version: Annotated[str, typer.Argument(help="Such as v2.")],
     profile: StreamProfile = None,
+    challenger: Annotated[
+        bool, typer.Option("--challenger", help="To be scored beside the champion only.")
+    ] = False,
     as_json: _Json = False,
 ) -> None:
-    """Make a version the champion, in one step; workers started from now on use it.
+    """Make a version the champion, in one step; running workers take it up within seconds.
+
+    A worker that was running watches the first events of a new champion, and takes it back where
+    its alerts or its speed are out of bounds (docs/improvement.md). With --challenger the version
+    is scored beside the champion and decides nothing; `models retire` ends that.
 
     Example:
 
-        fraudstream models promote v2 --profile ecommerce
+        fraudstream models promote v2 --challenger
     """
     registry, profile = _registry(profile)
-    before = registry.pointer(profile)
-    registry.promote(profile, version)
-    _say_champion(profile, version, before, as_json)
+    role = Role.CHALLENGER if challenger else Role.CHAMPION
+    before = registry.pointer(profile, role)
+    registry.promote(profile, version, role)
+    _say(profile, role, version, before, as_json)
 
 
 @app.command()
@@ -110,7 +122,25 @@ def rollback(profile: StreamProfile = None, as_json: _Json = False) -> None:
     """
     registry, profile = _registry(profile)
     before = registry.pointer(profile)
-    _say_champion(profile, registry.rollback(profile), before, as_json)
+    _say(profile, Role.CHAMPION, registry.rollback(profile), before, as_json)
+
+
+@app.command()
+def retire(profile: StreamProfile = None, as_json: _Json = False) -> None:
+    """End the challenge: no version is scored beside the champion any more.
+
+    Example:
+
+        fraudstream models retire --profile ecommerce
+    """
+    registry, profile = _registry(profile)
+    before = registry.retire(profile)
+    if as_json:
+        typer.echo(json.dumps({"profile": profile, "challenger": None, "previous": before}))
+    elif before is None:
+        typer.echo(f"no {profile} model challenges the champion")
+    else:
+        typer.echo(f"{profile} model {before} is the challenger no longer")
 
 
 def version_as_dict(version: ModelVersion) -> dict[str, Any]:
@@ -186,8 +216,10 @@ def _registry(profile: str | None) -> tuple[Registry, str]:
     return Registry(Path(settings.models)), settings.profile
 
 
-def _listed(registry: Registry, profile: str, name: str, champion: str | None) -> dict[str, Any]:
-    row: dict[str, Any] = {"version": name, "champion": name == champion}
+def _listed(
+    registry: Registry, profile: str, name: str, roles: Mapping[Role, str | None]
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"version": name, **{role: held == name for role, held in roles.items()}}
     try:
         version = registry.load(profile, name)
         splits = version.evaluation().splits
@@ -209,17 +241,17 @@ def _listed(registry: Registry, profile: str, name: str, champion: str | None) -
 
 
 def _mark(row: dict[str, Any]) -> str:
-    return "champion" if row["champion"] else ""
+    return next((role for role in Role if row[role]), "")
 
 
 def _plain(value: float | None) -> str:
     return "–" if value is None else _short(value)
 
 
-def _say_champion(profile: str, version: str, before: str | None, as_json: bool) -> None:
+def _say(profile: str, role: Role, version: str, before: str | None, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps({"profile": profile, "champion": version, "previous": before}))
+        typer.echo(json.dumps({"profile": profile, role: version, "previous": before}))
     elif before == version:
-        typer.echo(f"{profile} model {version} is the champion already")
+        typer.echo(f"{profile} model {version} is the {role} already")
     else:
-        typer.echo(f"{profile} model {version} is the champion now (before: {before or 'none'})")
+        typer.echo(f"{profile} model {version} is the {role} now (before: {before or 'none'})")

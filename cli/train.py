@@ -19,11 +19,14 @@ from cli.csv_options import AsJson, DateOrder, Profile, Rejects, Tz, require_pac
 from cli.models import print_version, version_as_dict
 from cli.step_bars import step_bars
 from core.errors import ConfigError
+from core.names import Role
 from core.settings import load_settings
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from model.registry import ModelVersion, Registry
 
 _EXTRA = ("imblearn", "jinja2", "matplotlib", "onnx", "onnxmltools", "optuna", "sklearn")
 _SEED = 42
@@ -37,6 +40,12 @@ def train(
     ],
     *,
     profile: Profile = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="Learn only from events at or after this time; those before are history."
+        ),
+    ] = None,
     until: Annotated[
         str | None, typer.Option(help="Use only events before this time (ISO 8601).")
     ] = None,
@@ -52,6 +61,12 @@ def train(
             show_default="only if none is in use",
         ),
     ] = None,
+    challenger: Annotated[
+        bool,
+        typer.Option(
+            "--challenger", help="Workers are to score the new model beside the champion."
+        ),
+    ] = False,
     quick: Annotated[
         bool, typer.Option("--quick", help="Gradient boosting as it is; try nothing beside it.")
     ] = False,
@@ -111,10 +126,14 @@ def train(
 
     Example:
 
-        fraudstream train Fraud_Data.csv --until 2015-06-01 --promote
+        fraudstream train Fraud_Data.csv --since 2015-01-08 --until 2015-06-01 --challenger
     """
     if until is not None and until_share is not None:
         raise ConfigError("--until and --until-share say the same thing: leave one of them out")
+    if challenger and promote is not None:
+        raise ConfigError(
+            "--challenger and --promote/--no-promote exclude each other: leave one of them out"
+        )
     if until_share is not None and not 0 < until_share < 1:
         raise ConfigError(f"--until-share {until_share} is not between 0 and 1: write 0.6")
     require_packages(_EXTRA, "training")
@@ -144,10 +163,15 @@ def train(
         until_ms = _until_ms(until, until_share, tz, data.batch.time_ms)
         computing = steps.add_task("computing features", total=1)
         countries = load_country_table(settings.ip_table)
-        dataset = make_dataset(data.batch, data.label, countries, until_ms)
+        dataset = make_dataset(data.batch, data.label, countries, until_ms, _since_ms(since, tz))
         steps.update(computing, completed=1)
         fitting = steps.add_task("fitting and judging models")
         registry = Registry(settings.models)
+        champion = registry.pointer(dataset.profile)
+        if challenger and champion is None:
+            raise ConfigError(
+                f"--challenger: there is no {dataset.profile} champion to challenge: leave it out"
+            )
         procedure = Procedure(
             budget,
             policy_of(
@@ -176,23 +200,46 @@ def train(
             f"{data.report.rejects_file}"
         )
 
-    name, profile = version.metadata.version, version.metadata.profile
-    champion = registry.pointer(profile)
-    promoted = promote if promote is not None else champion is None
-    if promoted:
-        registry.promote(profile, name)
+    promoted = _put_into_use(registry, version, promote, challenger)
     if as_json:
-        result = {**version_as_dict(version), "promoted": promoted}
+        result = {**version_as_dict(version), "promoted": promoted, "challenger": challenger}
         typer.echo(json.dumps(result, ensure_ascii=False))
         return
     print_version(version, Console())
+    name, profile = version.metadata.version, version.metadata.profile
     if promoted:
         typer.echo(f"\n{profile} model {name} is the champion now (before: {champion or 'none'})")
+    elif challenger:
+        typer.echo(
+            f"\n{profile} model {name} challenges {champion} now; how they differ: "
+            f"fraudstream models compare --live --profile {profile}"
+        )
     else:
         typer.echo(
             f"\n{profile} model {champion or 'none'} stays the champion; to use the new one: "
             f"fraudstream models promote {name} --profile {profile}"
         )
+
+
+def _put_into_use(
+    registry: Registry, version: ModelVersion, promote: bool | None, challenger: bool
+) -> bool:
+    """Give the new version the role asked for; returns whether it is champion."""
+    profile, name = version.metadata.profile, version.metadata.version
+    if challenger:
+        registry.promote(profile, name, Role.CHALLENGER)
+        return False
+    promoted = registry.pointer(profile) is None if promote is None else promote
+    if promoted:
+        registry.promote(profile, name)
+    return promoted
+
+
+def _since_ms(since: str | None, tz: str) -> int | None:
+    from features.zones import zone_named
+    from producer.options import moment_ms
+
+    return None if since is None else moment_ms(since, "--since", zone_named(tz))
 
 
 def _until_ms(

@@ -193,6 +193,19 @@ class Origin(Struct, frozen=True, kw_only=True):
     offset: Annotated[int, Meta(ge=0)]
 
 
+class ChallengerScore(Struct, frozen=True, kw_only=True):
+    """What the challenger, a version scored beside the champion, would have decided."""
+
+    version: str
+    digest: _Digest
+    score: Probability
+    decision: DecisionName
+    against: Annotated[
+        DecisionName,
+        Meta(description="What the champion's model decided, before rules and control share."),
+    ]
+
+
 class Alert(Struct, frozen=True, kw_only=True):
     """An event to review or block, as published to ``fraud-alerts``; key: that of the event.
 
@@ -229,6 +242,10 @@ class Alert(Struct, frozen=True, kw_only=True):
     reasons: list[Reason]
     rules: Annotated[list[str], Meta(description="Names of the rules that fired.")]
     model: ModelRef
+    control: Annotated[
+        bool,
+        Meta(description="The model would block it; the control share has it reviewed instead."),
+    ] = False
     features: Annotated[
         dict[str, FeatureValue],
         Meta(description="What the model was given: shortest round-trip float32, NaN as null."),
@@ -263,6 +280,17 @@ class Score(Struct, frozen=True, kw_only=True):
         Annotated[int, Meta(ge=0)] | None,
         Meta(description="Distinct users on the device in the 24 h before; null if not known."),
     ]
+    control: Annotated[
+        bool,
+        Meta(description="The model would block it; the control share has it reviewed instead."),
+    ] = False
+    control_weight: Annotated[
+        Annotated[float, Meta(ge=1)] | None,
+        Meta(description="How many blocked events an event of the control share stands for."),
+    ] = None
+    challenger: Annotated[
+        ChallengerScore | None, Meta(description="Null where no version challenges the champion.")
+    ] = None
     scored_at: OurTime
     origin: Origin
 

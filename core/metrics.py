@@ -123,6 +123,16 @@ MODEL_TRAINED = _gauge(
     "name", "version", "role",
 )  # fmt: skip
 
+CHALLENGER_DECISIONS = _counter(
+    "challenger_decisions",
+    "Events by what the models of champion and challenger decide.",
+    "profile", "champion", "challenger",
+)  # fmt: skip
+CHALLENGER_SCORE = _histogram(
+    "challenger_score", "Fraud probability by the challenger.", _SCORE, "profile"
+)
+ROLLBACKS = _counter("rollbacks", "Champions that the guard of promotions took back.", "reason")
+
 HTTP_SECONDS = _histogram(
     "http_request_seconds", "Time to answer a request.", _STAGE, "endpoint", "status"
 )
@@ -132,7 +142,27 @@ TOP_DEVICE_ALERTS = _gauge(
     "rank", "device",
 )  # fmt: skip
 VIEWS_LAG = _gauge("views_lag", "Messages that the views have not taken in yet.")
+LABELS = _counter(
+    "labels",
+    "Labels by what they made of their event; one that corrects another counts too.",
+    "profile", "outcome",
+)  # fmt: skip
+LIVE_PRECISION = _gauge(
+    "live_precision",
+    "Fraud among labelled alerts of the latest 30 mature days of event time.",
+    "profile", "version",
+)  # fmt: skip
+LIVE_RECALL = _gauge(
+    "live_recall",
+    "Alerts among labelled fraud of the latest 30 mature days of event time.",
+    "profile", "version",
+)  # fmt: skip
+LABELLED_SHARE = _gauge(
+    "labelled_share", "Labelled among all events of the latest 30 mature days.", "profile"
+)
 
+#: Values of the label ``outcome``: an alert or not, right or wrong.
+OUTCOMES = ("tp", "fp", "fn", "tn")
 #: Stages of ``STAGE_SECONDS``, in the order in which a batch goes through them.
 STAGES = ("decode", "state", "score", "publish", "commit")
 
@@ -142,7 +172,9 @@ OF_WORKER = (
     BROWSER_ALERTS, SOURCE_TRANSACTIONS, SOURCE_ALERTS, DEVICE_USERS, SCORE, REJECTED, LATE,
     LATE_AFFECTED, STATE_TRUNCATED, RESTORED, REBALANCES, REDIS_ERRORS, KAFKA_ERRORS,
     STAGE_SECONDS, EVENT_LATENCY, BATCH_SIZE, CONSUMER_LAG, COMMITTED_AGE, MODEL_INFO,
-    MODEL_TRAINED,
+    MODEL_TRAINED, CHALLENGER_DECISIONS, CHALLENGER_SCORE, ROLLBACKS,
 )  # fmt: skip
 #: All that the views have.
-OF_VIEWS = (HTTP_SECONDS, TOP_DEVICE_ALERTS, VIEWS_LAG)
+OF_VIEWS = (
+    HTTP_SECONDS, TOP_DEVICE_ALERTS, VIEWS_LAG, LABELS, LIVE_PRECISION, LIVE_RECALL, LABELLED_SHARE,
+)  # fmt: skip

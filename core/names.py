@@ -131,6 +131,16 @@ class Decision(StrEnum):
     BLOCK = "block"
 
 
+class Role(StrEnum):
+    """What a model version is used for: the champion decides.
+
+    The challenger is scored beside it.
+    """
+
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+
+
 class Severity(StrEnum):
     """How urgent an alert is, by score bands in the model's metadata."""
 

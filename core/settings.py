@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     stall_s: Annotated[int, Field(ge=5)] = 120
     threshold_review: Annotated[float, Field(ge=0, le=1)] | None = None
     threshold_block: Annotated[float, Field(ge=0, le=1)] | None = None
+    control_share: Annotated[float, Field(ge=0, le=0.1)] = 0.0
+    guard_events: Annotated[int, Field(ge=0, le=1_000_000)] = 2_000
+    rules: Path | None = None
     max_future_s: Annotated[int, Field(ge=0)] = 300
     metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 6066

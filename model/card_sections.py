@@ -147,6 +147,8 @@ def _training_data(meta: Metadata) -> list[Block]:
     ]  # fmt: skip
     if data.until is not None:
         rows.insert(2, ("until", f"only events before {data.until}"))
+    if data.since is not None:
+        rows.insert(2, ("since", f"learnt from events at or after {data.since}"))
     return [_facts(*rows)]
 
 

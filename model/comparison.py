@@ -227,6 +227,9 @@ def _apart(first: Metadata, second: Metadata) -> str:
         return "they come from different files"
     if one.until != other.until:
         return f"they end at different times ({one.until or 'the end'}, {other.until or 'the end'})"
+    if one.since != other.since:
+        begins = (one.since or "the beginning", other.since or "the beginning")
+        return f"they begin at different times ({begins[0]}, {begins[1]})"
     if one.rows != other.rows:
         return f"there are {one.rows:,} in one and {other.rows:,} in the other"
     return ""

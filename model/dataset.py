@@ -39,6 +39,7 @@ class Dataset:
         fraud: labels, shape (n,).
         time_ms: event times, ascending, shape (n,).
         until_ms: events from here on were put away; None: none were.
+        since_ms: events before gave history only; None: none did.
         duplicates: number of events dropped as repeats.
         unlabelled: number of events put away because their label is unknown.
     """
@@ -49,6 +50,7 @@ class Dataset:
     fraud: NDArray[np.bool_]
     time_ms: NDArray[np.int64]
     until_ms: int | None
+    since_ms: int | None
     duplicates: int
     unlabelled: int
 
@@ -71,6 +73,7 @@ def make_dataset(
     label: NDArray[np.int8],
     countries: CountryTable,
     until_ms: int | None = None,
+    since_ms: int | None = None,
 ) -> Dataset:
     """The rows a model learns from.
 
@@ -79,6 +82,7 @@ def make_dataset(
         label: 1 fraud, 0 honest, −1 unknown, shape (n,).
         countries: IP table.
         until_ms: use only events before this time, milliseconds since 1970 UTC.
+        since_ms: learn only from events at or after this time; those before give history.
 
     Raises:
         DataError: nothing is labelled, there is only one class, or there are too few of one.
@@ -89,8 +93,10 @@ def make_dataset(
     fresh = first_of_equals(batch, order)
     rows = order[fresh]
     history, label = batch.take(rows), label[rows]
+    if since_ms is not None:
+        label = np.where(history.time_ms >= since_ms, label, np.int8(-1))
     labelled = np.flatnonzero(label >= 0)
-    _check_classes(label, "" if until_ms is None else " before --until")
+    _check_classes(label, _of_span(since_ms, until_ms))
     table = compute_features(history, countries)
     return Dataset(
         profile=batch.profile,
@@ -99,6 +105,7 @@ def make_dataset(
         fraud=label[labelled] == 1,
         time_ms=history.time_ms[labelled],
         until_ms=until_ms,
+        since_ms=since_ms,
         duplicates=len(order) - len(rows),
         unlabelled=len(rows) - len(labelled),
     )
@@ -132,6 +139,12 @@ def first_of_equals(batch: EventBatch, rows: NDArray[np.intp]) -> NDArray[np.boo
         fresh[position] = content not in seen
         seen.add(content)
     return fresh
+
+
+def _of_span(since_ms: int | None, until_ms: int | None) -> str:
+    if since_ms is None:
+        return "" if until_ms is None else " before --until"
+    return " from --since on" if until_ms is None else " from --since to --until"
 
 
 def _check_classes(label: NDArray[np.int8], where: str) -> None:

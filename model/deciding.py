@@ -13,12 +13,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ConfigError
 from core.names import Decision
 from core.settings import Settings
+from features.batch import EventBatch
 from features.countries import CountryTable
 from features.declared import feature_hash
-from model.decision import decide, severity
+from model.control import in_control
+from model.decision import decide, in_force, severity
 from model.deviation import DeviationReasons
 from model.explanations import Contributions
 from model.registry import ModelVersion, Registry
@@ -39,6 +40,8 @@ class Decided:
         severity: ``core.names.Severity`` values, n.
         threshold: the threshold that was crossed, NaN where allowed, shape (n,).
         reasons: for each event with an alert its reasons, None elsewhere.
+        control: whether the model would block the event, and the control share has it reviewed
+            instead, shape (n,).
     """
 
     score: NDArray[np.float32]
@@ -46,6 +49,7 @@ class Decided:
     severity: Sequence[str]
     threshold: NDArray[np.float64]
     reasons: list[list[dict[str, Any]] | None]
+    control: NDArray[np.bool_]
 
 
 class Decider:
@@ -55,7 +59,8 @@ class Decider:
 
     Args:
         version: the model.
-        settings: ``threshold_review`` and ``threshold_block`` override the model's own.
+        settings: ``threshold_review`` and ``threshold_block`` override the model's own;
+            ``control_share`` of what the model would block is reviewed instead.
 
     Raises:
         ConfigError: the thresholds contradict each other.
@@ -67,14 +72,8 @@ class Decider:
         self.scorer = Scorer(version)
         self._reasons = Contributions(version)
         self._cheap_reasons = DeviationReasons(version)
-        review, block = settings.threshold_review, settings.threshold_block
-        self.review = meta.thresholds.review if review is None else review
-        self.block = meta.thresholds.block if block is None else block
-        if self.review > self.block:
-            raise ConfigError(
-                f"threshold review={self.review} is above block={self.block}: set "
-                "FRAUDSTREAM_THRESHOLD_REVIEW to at most FRAUDSTREAM_THRESHOLD_BLOCK"
-            )
+        self.review, self.block = in_force(meta.thresholds, settings)
+        self.control_share = settings.control_share
         self._bands = meta.severity_bands
 
     @property
@@ -83,10 +82,19 @@ class Decider:
         meta = self.version.metadata
         return {"name": meta.name, "version": meta.version, "digest": meta.digest}
 
-    def decide(self, matrix: NDArray[np.float32]) -> Decided:
-        """Outcome columns of n events from their features, float32 of shape (n, features)."""
+    def decide(self, matrix: NDArray[np.float32], batch: EventBatch) -> Decided:
+        """Outcome columns of n events.
+
+        Args:
+            matrix: their features, float32 of shape (n, features).
+            batch: the events.
+        """
+        return self._decide(matrix, batch.event_id)
+
+    def _decide(self, matrix: NDArray[np.float32], event_id: Sequence[str]) -> Decided:
         score = self.scorer.score(matrix)
         decisions = decide(score, self.review, self.block)
+        control = self._take_control(decisions, event_id)
         crossed = np.where(score >= self.block, self.block, self.review)
         alerted = [row for row, one in enumerate(decisions) if one != Decision.ALLOW]
         reasons: list[list[dict[str, Any]] | None] = [None] * len(matrix)
@@ -103,11 +111,26 @@ class Decider:
             severity=severity(score, self._bands),
             threshold=np.where(score >= self.review, crossed, np.nan),
             reasons=reasons,
+            control=control,
         )
+
+    def _take_control(
+        self, decisions: list[Decision], event_id: Sequence[str]
+    ) -> NDArray[np.bool_]:
+        """Turn the block of events of the control share into a review, and say which they are."""
+        control = np.zeros(len(decisions), np.bool_)
+        if self.control_share:
+            blocked = [row for row, one in enumerate(decisions) if one == Decision.BLOCK]
+            drawn = in_control([event_id[row] for row in blocked], self.control_share)
+            for row, taken in zip(blocked, drawn, strict=True):
+                if taken:
+                    decisions[row], control[row] = Decision.REVIEW, True
+        return control
 
     def warm_up(self) -> None:
         """Score once: the first time is slow, and events should not wait for it."""
-        self.decide(np.zeros((1, len(self.version.metadata.feature_names)), np.float32))
+        width = len(self.version.metadata.feature_names)
+        self._decide(np.zeros((1, width), np.float32), [""])
 
     def refuse_unless_made_for(self, countries: CountryTable) -> None:
         """Do nothing when the model was made for the features of this program and this IP table.

@@ -62,6 +62,7 @@ class TrainingData(msgspec.Struct, frozen=True):
         rows: labelled events trained on, duplicates dropped.
         fraud: how many of them are fraud.
         duplicates: events that were dropped because they repeat another one.
+        since: only events from this time on were learnt from; None: from the first of the file.
         unlabelled: events that gave history to others but were not trained on.
     """
 
@@ -73,6 +74,7 @@ class TrainingData(msgspec.Struct, frozen=True):
     fraud: int
     duplicates: int
     unlabelled: int
+    since: str | None = None
 
 
 class Parity(msgspec.Struct, frozen=True):

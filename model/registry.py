@@ -9,9 +9,14 @@ and nothing of a version is used before its bytes were compared with the digests
    pointer is the version in use, the lines below are those before it, the latest first.
 3. ``load`` compares every file with its digest and only then reads the metadata.
 
+Those who change pointers take turns (a lock on the profile's folder), so that of several who roll
+the same champion back exactly one does. The challenger is never the champion: a version that
+becomes champion stops being challenger.
+
 ::
 
     {root}/{profile}/champion                 v2⏎v1⏎
+    {root}/{profile}/challenger               v3⏎
     {root}/{profile}/v2/SHA256SUMS            as `sha256sum -c` reads it
     {root}/{profile}/v2/model.onnx, explain.ubj, metadata.json, evaluation.json, outcomes.npz,
                         card.md, card.html, plots/*.png
@@ -19,16 +24,19 @@ and nothing of a version is used before its bytes were compared with the digests
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from core.errors import ConfigError, ModelError
+from core.names import Role
 from features.profiles import profile_spec
 from model.metadata import Metadata, decode_metadata
 from model.results import Evaluation, decode_evaluation
@@ -91,37 +99,73 @@ class Registry:
         found = (entry.name for entry in folder.iterdir() if _VERSION.fullmatch(entry.name))
         return sorted(found, key=lambda name: int(name[1:]))
 
-    def pointer(self, profile: str, role: str = "champion") -> str | None:
-        """The version in use in a role, None where nothing was promoted."""
-        history = self._history(profile, role)
+    def pointer(self, profile: str, role: str = Role.CHAMPION) -> str | None:
+        """The version in use in a role, None where there is none."""
+        history = self.history(profile, role)
         return history[0] if history else None
 
-    def promote(self, profile: str, version: str, role: str = "champion") -> None:
+    def promote(self, profile: str, version: str, role: str = Role.CHAMPION) -> None:
         """Put a version into use, in one step; the one before is kept for ``rollback``.
 
         Raises:
-            ModelError: there is no such version, or it is damaged.
+            ModelError: there is no such version, it is damaged, or it is to challenge itself.
+            ConfigError: the folder cannot be written.
         """
         self.load(profile, version)
-        history = self._history(profile, role)
-        if history[:1] != [version]:
-            self._point(profile, role, [version, *history])
+        with self._alone(profile):
+            if role == Role.CHALLENGER and version == self.pointer(profile):
+                raise ModelError(
+                    f"{profile} model {version} is the champion, it cannot challenge itself: "
+                    "choose another version, see `fraudstream models list`"
+                )
+            history = self.history(profile, role)
+            if history[:1] != [version]:
+                self._point(profile, role, [version, *history])
+            if role == Role.CHAMPION:
+                self._no_longer_challenges(profile, version)
 
     def rollback(self, profile: str) -> str:
         """Put the champion before the current one back into use; returns its name.
 
         Raises:
             ModelError: there is none before it, or it is damaged.
+            ConfigError: the folder cannot be written.
         """
-        history = self._history(profile, "champion")
+        with self._alone(profile):
+            return self._roll_back(profile)
+
+    def take_back(self, profile: str, version: str) -> str | None:
+        """The same, but only if ``version`` is champion: of several who ask, one does it.
+
+        Returns:
+            The name of the champion now; None where another one than ``version`` was champion.
+        """
+        with self._alone(profile):
+            return self._roll_back(profile) if self.pointer(profile) == version else None
+
+    def _roll_back(self, profile: str) -> str:
+        history = self.history(profile)
         if len(history) < 2:
             raise ModelError(
                 f"{profile}: no champion was in use before {history[0] if history else 'now'}: "
                 f"choose one with `fraudstream models promote VERSION --profile {profile}`"
             )
         self.load(profile, history[1])
-        self._point(profile, "champion", history[1:])
+        self._point(profile, Role.CHAMPION, history[1:])
+        self._no_longer_challenges(profile, history[1])
         return history[1]
+
+    def retire(self, profile: str) -> str | None:
+        """End the challenge; returns the version that was challenger, None where there was none.
+
+        Raises:
+            ConfigError: the folder cannot be written.
+        """
+        with self._alone(profile):
+            challenger = self.pointer(profile, Role.CHALLENGER)
+            if challenger is not None:
+                self._no_longer_challenges(profile, challenger)
+        return challenger
 
     def load(self, profile: str, version: str | None = None) -> ModelVersion:
         """One version, checked.
@@ -203,7 +247,12 @@ class Registry:
     def _folder(self, profile: str) -> Path:
         return self.root / profile_spec(profile).name
 
-    def _history(self, profile: str, role: str) -> list[str]:
+    def history(self, profile: str, role: str = Role.CHAMPION) -> list[str]:
+        """The version in use in a role and those before it, the latest first.
+
+        Raises:
+            ModelError: the pointer cannot be read.
+        """
         path = self._folder(profile) / role
         try:
             lines = path.read_text(encoding="utf-8", errors="replace").split()
@@ -217,6 +266,28 @@ class Registry:
                 "`fraudstream models promote`, after deleting the file"
             )
         return lines
+
+    @contextmanager
+    def _alone(self, profile: str) -> Iterator[None]:
+        """Nobody else changes pointers of the profile meanwhile, in whatever process."""
+        folder = self._folder(profile)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(folder, os.O_RDONLY)
+        except OSError as error:
+            raise self._unwritable(error) from None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        except OSError as error:
+            raise self._unwritable(error) from None
+        finally:
+            os.close(handle)
+
+    def _no_longer_challenges(self, profile: str, version: str) -> None:
+        if self.pointer(profile, Role.CHALLENGER) == version:
+            (self._folder(profile) / Role.CHALLENGER).unlink(missing_ok=True)
+            _sync_folder(self._folder(profile))
 
     def _point(self, profile: str, role: str, history: list[str]) -> None:
         folder = self._folder(profile)

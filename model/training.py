@@ -179,7 +179,7 @@ def _drawn(data: Dataset, seed: int) -> NDArray[np.intp]:
 def _question(data: Dataset, origin: Origin, procedure: Procedure) -> str:
     """Names everything that the results of a search hang on."""
     question = {
-        "data": [origin.sha256, origin.ip_table, data.until_ms, len(data)],
+        "data": [origin.sha256, origin.ip_table, data.since_ms, data.until_ms, len(data)],
         "features": feature_hash(data.profile, origin.ip_table),
         "procedure": asdict(procedure),
         "libraries": _libraries(),
@@ -216,6 +216,7 @@ def _description(
             first=iso_time(int(data.time_ms[0])),
             last=iso_time(int(data.time_ms[-1])),
             until=None if data.until_ms is None else iso_time(data.until_ms),
+            since=None if data.since_ms is None else iso_time(data.since_ms),
             rows=len(data),
             fraud=int(data.fraud.sum()),
             duplicates=data.duplicates,

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from copy import copy
+
+import numpy as np
+from numpy.typing import NDArray
+
 from core.settings import Settings
 from features.countries import CountryTable
+from model.challenge import Challenged, Challenger
+from model.control import weight_of
 from model.deciding import MOST_EXPLAINED, Decided, Decider
+from model.decision import decide
 from model.registry import ModelVersion, Registry
 from stream.outcomes import OutcomeEncoder
 
@@ -12,16 +20,42 @@ __all__ = ["MOST_EXPLAINED", "Decided", "DecisionMaker", "load_decision_maker"]
 
 
 class DecisionMaker(Decider):
-    """A decider with the encoder of its outcomes; arguments and errors as ``Decider``."""
+    """A decider with the encoder of its outcomes; arguments and errors as ``Decider``.
+
+    Attributes:
+        challenger: the version that is scored beside it, if any. Both are swapped as one.
+    """
 
     def __init__(self, version: ModelVersion, settings: Settings) -> None:
         super().__init__(version, settings)
+        self.challenger: Challenger | None = None
+        control = f"|control={self.control_share!r}" if self.control_share else ""
         self.encoder = OutcomeEncoder(
             version.metadata.profile,
             self.model,
-            f"review={self.review!r}|block={self.block!r}|rules=",
+            f"review={self.review!r}|block={self.block!r}|rules={control}",
             version.metadata.feature_names,
+            weight_of(self.control_share),
         )
+
+    def beside(self, challenger: Challenger | None) -> DecisionMaker:
+        """The same with another challenger; this one stays as it is."""
+        pair = copy(self)
+        pair.challenger = challenger
+        return pair
+
+    def challenge(
+        self, matrix: NDArray[np.float32], score: NDArray[np.float32]
+    ) -> Challenged | None:
+        """What the challenger makes of n events; None where there is none.
+
+        Args:
+            matrix: features, float32 of shape (n, features).
+            score: what the champion made of them, shape (n,).
+        """
+        if self.challenger is None:
+            return None
+        return self.challenger.judge(matrix, decide(score, self.review, self.block))
 
 
 def load_decision_maker(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter as Counted
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +21,13 @@ from prometheus_client.exposition import choose_encoder
 
 from core import metrics as declared
 from core.metrics import Metric
-from core.names import Decision, RejectCode, Severity
+from core.names import Decision, RejectCode, Role, Severity
 from features.declared import BROWSERS, COUNTRIES, SOURCES, declared_features
 from features.profiles import profile_spec
+from model.challenge import Challenged
 from stream.batch_counter import BatchCounter
 from stream.batch_histogram import BatchHistogram
+from stream.promotion_guard import Reason
 
 #: Columns by which events and alerts are counted: those that a profile has.
 _VIEWS: dict[str, tuple[Metric, Metric, tuple[str, ...]]] = {
@@ -87,6 +90,11 @@ class WorkerMetrics:
         self._moved_at = 0.0
         self.committed_age = self._gauge(declared.COMMITTED_AGE)
         self.committed_age.set_function(self._committed_age)
+        self._challenger_decisions = self._counter(declared.CHALLENGER_DECISIONS)
+        self._challenger_score = BatchHistogram(
+            declared.CHALLENGER_SCORE, self.registry, of_profile
+        )
+        self.rollbacks = self._counter(declared.ROLLBACKS)
         self.model_info = self._gauge(declared.MODEL_INFO)
         self.model_trained = self._gauge(declared.MODEL_TRAINED)
         # The time at which the process was started tells a restart from a counter's reset.
@@ -110,6 +118,10 @@ class WorkerMetrics:
         for stage in declared.STAGES:
             self.stage.labels(stage)
         self.alert_value.labels(self._profile)
+        for reason in Reason:
+            self.rollbacks.labels(reason)
+        for champion, challenger in product(Decision, Decision):
+            self._challenger_decisions.labels(self._profile, champion, challenger)
 
     def observe_scored(
         self,
@@ -146,6 +158,15 @@ class WorkerMetrics:
         if self.device_users is not None:
             self.device_users.observe(device_users[device_users >= 0])
 
+    def observe_challenged(self, challenged: Challenged | None) -> None:
+        """Count what the challenger, if there is one, made of a batch."""
+        if challenged is None:
+            return
+        pairs = Counted(zip(challenged.against, challenged.decision, strict=True))
+        for (champion, challenger), count in pairs.items():
+            self._challenger_decisions.labels(self._profile, champion, challenger).inc(count)
+        self._challenger_score.observe(challenged.score)
+
     def note_lag(self, topic: str, partition: int, events: int) -> None:
         """So many events of a partition wait to be read."""
         self.lag.labels(topic, str(partition)).set(events)
@@ -168,12 +189,22 @@ class WorkerMetrics:
     def _committed_age(self) -> float:
         return time.monotonic() - self._moved_at if self._behind else 0.0
 
-    def show_model(self, name: str, version: str, trained_at_s: float) -> None:
-        """This model decides now, and no other."""
+    def show_model(
+        self, name: str, version: str, trained_at_s: float, challenger: str | None = None
+    ) -> None:
+        """This model decides now, and no other.
+
+        Args:
+            name, version: of the champion.
+            trained_at_s: Unix time of its training.
+            challenger: version that is scored beside it, if any.
+        """
         self.model_info.clear()
         self.model_trained.clear()
-        self.model_info.labels(name, version, "champion").set(1)
-        self.model_trained.labels(name, version, "champion").set(trained_at_s)
+        self.model_info.labels(name, version, Role.CHAMPION).set(1)
+        self.model_trained.labels(name, version, Role.CHAMPION).set(trained_at_s)
+        if challenger is not None:
+            self.model_info.labels(name, challenger, Role.CHALLENGER).set(1)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """The page and its content type.

@@ -73,9 +73,10 @@ def offline_scores(
     for begin in range(0, len(batch), MOST_EXPLAINED):
         rows = np.arange(begin, min(begin + MOST_EXPLAINED, len(batch)))
         matrix = table.matrix[rows]
-        decided = decisions.decide(matrix)
+        part = batch.take(rows)
+        decided = decisions.decide(matrix, part)
         yield Scored(
-            batch=batch.take(rows),
+            batch=part,
             country=country[rows],
             matrix=matrix,
             device_users=users[rows],
@@ -86,6 +87,7 @@ def offline_scores(
             reasons=decided.reasons,
             origin=[(source, 0, place) for place in places[rows].tolist()],
             scored_at=scored_at,
+            control=decided.control,
         )
 
 

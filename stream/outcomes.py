@@ -17,6 +17,7 @@ from core.names import DLQ_MAX_MESSAGE_BYTES, REPLAYED_FROM, SCHEMA_VERSION, Hea
 from features.batch import AMOUNT_SCALE, EventBatch
 from features.declared import COUNTRIES
 from features.iso_times import iso_times
+from model.challenge import Challenged
 
 #: Namespace of the UUIDv5 of alerts.
 ALERT_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "fraudstream/alert")
@@ -43,6 +44,8 @@ class Scored:
         reasons: for each event with an alert its reasons, None elsewhere.
         origin: (topic, partition, offset) of each event.
         scored_at: ISO time.
+        control: whether the event is reviewed for the control share, shape (n,).
+        challenged: what the challenger made of the events, if there is one.
     """
 
     batch: EventBatch
@@ -56,6 +59,8 @@ class Scored:
     reasons: Sequence[list[dict[str, Any]] | None]
     origin: Sequence[tuple[str, int, int]]
     scored_at: str
+    control: NDArray[np.bool_]
+    challenged: Challenged | None = None
 
 
 class OutcomeEncoder:
@@ -66,6 +71,7 @@ class OutcomeEncoder:
         model: ``name``, ``version`` and ``digest`` of the model.
         decided_by: what else the decision hangs on (thresholds, rules): part of the alert id.
         feature_names: names of the matrix columns.
+        control_weight: how many blocked events one of the control share stands for.
     """
 
     def __init__(
@@ -74,11 +80,13 @@ class OutcomeEncoder:
         model: dict[str, str],
         decided_by: str,
         feature_names: Sequence[str],
+        control_weight: float | None = None,
     ) -> None:
         self._profile = profile
         self._model = model
         self._id_tail = f"{model['digest']}|{decided_by}"
         self._names = list(feature_names)
+        self._control_weight = control_weight
 
     def alert_id(self, event_id: str) -> str:
         """UUIDv5 of profile, event, model, rules and thresholds: the same on every repeat."""
@@ -106,6 +114,8 @@ class OutcomeEncoder:
         countries: list[str | None] = [COUNTRIES[code] for code in scored.country.tolist()]
         if "ip_address" not in batch.text:  # a field that the profile lacks is null
             countries = [None] * len(batch)
+        challenges = _challenges(scored)
+        control: list[bool] = scored.control.tolist()
         scores: list[bytes] = []
         alerts: list[bytes | None] = []
         for row, event_id in enumerate(batch.event_id):
@@ -126,6 +136,7 @@ class OutcomeEncoder:
                 "source": text["source"][row],
                 "score": scored.score[row],
                 "decision": scored.decision[row],
+                "control": control[row],
                 "model": self._model,
                 "scored_at": scored.scored_at,
                 "origin": {"topic": topic, "partition": partition, "offset": offset},
@@ -138,6 +149,8 @@ class OutcomeEncoder:
                         "sex": text["sex"][row],
                         "age": age[row],
                         "device_users": None if device_users < 0 else device_users,
+                        "control_weight": self._control_weight if control[row] else None,
+                        "challenger": challenges[row],
                     },
                     option=_ENCODE,
                 )
@@ -153,6 +166,25 @@ class OutcomeEncoder:
             common["features"] = dict(zip(self._names, scored.matrix[row], strict=True))
             alerts.append(orjson.dumps(common, option=_ENCODE))
         return scores, alerts
+
+
+def _challenges(scored: Scored) -> Sequence[dict[str, Any] | None]:
+    """What each score message says of the challenger."""
+    challenged = scored.challenged
+    if challenged is None:
+        return [None] * len(scored.batch)
+    return [
+        {
+            "version": challenged.version,
+            "digest": challenged.digest,
+            "score": score,
+            "decision": decision,
+            "against": against,
+        }
+        for score, decision, against in zip(
+            challenged.score, challenged.decision, challenged.against, strict=True
+        )
+    ]
 
 
 def dead_letter(

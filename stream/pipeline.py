@@ -41,6 +41,7 @@ from stream.decisions import DecisionMaker
 from stream.fenced_state import FencedState
 from stream.metrics import WorkerMetrics
 from stream.outcomes import Scored, dead_letter
+from stream.promotion_guard import PromotionGuard, Tally
 from stream.publish import Publisher
 from stream.records import Arrived
 
@@ -78,6 +79,7 @@ class Pipeline:
         decisions: DecisionMaker,
         publisher: Publisher,
         metrics: WorkerMetrics,
+        guard: PromotionGuard,
     ) -> None:
         self._profile = profile
         self._topics = topics
@@ -86,6 +88,7 @@ class Pipeline:
         self._decisions = decisions
         self._publisher = publisher
         self._metrics = metrics
+        self._guard = guard
         self._begun: deque[_Begun] = deque()
         self._sent: list[Any] = []
 
@@ -232,7 +235,10 @@ class Pipeline:
         decisions = self._decisions
         with self._stage("score"):
             matrix = feature_matrix(known)
-            decided = decisions.decide(matrix)
+            begun = time.perf_counter()
+            decided = decisions.decide(matrix, batch)
+            seconds = time.perf_counter() - begun
+            challenged = decisions.challenge(matrix, decided.score)
             scored_ms = time.time_ns() // 1_000_000
             scored = Scored(
                 batch=batch,
@@ -246,6 +252,8 @@ class Pipeline:
                 reasons=decided.reasons,
                 origin=[(record.topic, record.partition, record.offset) for record in records],
                 scored_at=iso_time(scored_ms),
+                control=decided.control,
+                challenged=challenged,
             )
         arrived_ms = np.fromiter((record.timestamp for record in records), np.int64, len(records))
         self._metrics.latency.observe((scored_ms - arrived_ms) / 1000)
@@ -257,6 +265,9 @@ class Pipeline:
             decided.severity,
             batch.amount / AMOUNT_SCALE,
         )
+        self._metrics.observe_challenged(challenged)
+        alerts = int((decided.score.astype(np.float64) >= decisions.review).sum())
+        self._guard.observe(decisions.model["version"], Tally(len(batch), alerts, seconds))
         with self._stage("publish"):
             return decisions.encoder.encode(scored)
 

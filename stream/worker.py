@@ -28,6 +28,7 @@ from stream.model_watch import ModelWatch, load_warm
 from stream.outage import Server, quieten_clients
 from stream.patience import Patience
 from stream.pipeline import Pipeline
+from stream.promotion_guard import PromotionGuard
 from stream.publish import Publisher
 from stream.restore import Restorer
 from stream.watchdog import Watchdog
@@ -95,6 +96,7 @@ def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
         Restorer(state, log, settings.profile, countries, restored),
         Patience(Server("Redis", metrics.redis_errors), kafka, keep_going, watchdog.sign),
     )
+    guard = PromotionGuard(settings.guard_events)
     publisher = Publisher(settings, keep_going, kafka, watchdog.sign)
     pipeline = Pipeline(
         profile=settings.profile,
@@ -104,8 +106,10 @@ def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
         decisions=decisions,
         publisher=publisher,
         metrics=metrics,
+        guard=guard,
     )
-    model_watch = ModelWatch(settings, countries, decisions, pipeline.use, metrics)
+    model_watch = ModelWatch(settings, countries, decisions, pipeline.use, metrics, guard)
+    model_watch.look()  # the challenger, if there is one
     meta = decisions.version.metadata
     _log.info(
         "worker ready: profile %s, namespace %s, model %s %s, review at %.4f, block at %.4f",

@@ -166,8 +166,9 @@ class Predictor:
         step = self._past.look(batch, country)
         matrix = feature_matrix(Known(own_columns(batch, country), step.quantities))
         for begin in range(0, len(batch), MOST_EXPLAINED):
-            decided = decider.decide(matrix[begin : begin + MOST_EXPLAINED])
-            for at, event_id in enumerate(batch.event_id[begin : begin + MOST_EXPLAINED]):
+            part = batch.take(np.arange(begin, min(begin + MOST_EXPLAINED, len(batch))))
+            decided = decider.decide(matrix[begin : begin + MOST_EXPLAINED], part)
+            for at, event_id in enumerate(part.event_id):
                 if step.conflict[begin + at]:
                     yield _conflict(event_id)
                     continue

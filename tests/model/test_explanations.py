@@ -12,6 +12,7 @@ import pytest
 from core.errors import ModelError
 from core.names import Decision
 from core.settings import load_settings
+from features.batch import EventBatch
 from features.declared import declared_features
 from model import deviation, explanations
 from model.boosting import raw_scores
@@ -22,6 +23,7 @@ from model.registry import EXPLAIN_FILE, ModelVersion
 from model.scorer import Scorer
 from model.training import Origin, train_model
 from stream.decisions import MOST_EXPLAINED, DecisionMaker
+from tests.features.events import make_batch
 from tests.model.conftest import QUICK, boosted
 from tests.model.events import countries
 
@@ -31,6 +33,13 @@ def suspects(dataset: Dataset, trained: ModelVersion) -> np.ndarray:
     """The hundred rows with the highest scores."""
     order = np.argsort(-Scorer(trained).score(dataset.matrix), kind="stable")
     return dataset.matrix[order[:100]]
+
+
+def batch_of(n: int) -> EventBatch:
+    """Any events."""
+    return make_batch(
+        [f"e{i}" for i in range(n)], [0] * n, [1] * n, ["u"] * n, ["d"] * n, [None] * n
+    )
 
 
 def test_contributions_and_constant_add_up_to_the_raw_score(
@@ -86,7 +95,7 @@ def test_the_first_alerts_of_a_batch_are_explained_by_the_model_the_others_cheap
     trained: ModelVersion, suspects: np.ndarray
 ) -> None:
     settings = load_settings(threshold_review=0.0, threshold_block=0.0)
-    decided = DecisionMaker(trained, settings).decide(suspects)
+    decided = DecisionMaker(trained, settings).decide(suspects, batch_of(len(suspects)))
     assert set(decided.decision) == {Decision.BLOCK}
     codes = [{reason["code"] for reason in reasons or ()} for reasons in decided.reasons]
     assert set().union(*codes[:MOST_EXPLAINED]) == {explanations.CODE}
@@ -94,7 +103,7 @@ def test_the_first_alerts_of_a_batch_are_explained_by_the_model_the_others_cheap
 
 
 def test_only_alerts_are_explained(trained: ModelVersion, suspects: np.ndarray) -> None:
-    decided = DecisionMaker(trained, load_settings()).decide(suspects)
+    decided = DecisionMaker(trained, load_settings()).decide(suspects, batch_of(len(suspects)))
     allowed = [decision == Decision.ALLOW for decision in decided.decision]
     assert any(allowed)
     assert [reasons is None for reasons in decided.reasons] == allowed

@@ -100,6 +100,7 @@ def scored(events: list[Event]) -> Scored:
         reasons=[None] * len(events),
         origin=[("csv", 0, 0)] * len(events),
         scored_at="",
+        control=np.zeros(len(events), np.bool_),
     )
 
 
