@@ -133,6 +133,15 @@ CHALLENGER_SCORE = _histogram(
 )
 ROLLBACKS = _counter("rollbacks", "Champions that the guard of promotions took back.", "reason")
 
+RULES_INFO = _gauge("rules_info", "Rules in use: the first digits of their hash.", "hash")
+RULE_HITS = _counter(
+    "rule_hits",
+    "Events that met a rule or a list; mode is live, or shadow where that changes nothing.",
+    "rule", "action", "mode",
+)  # fmt: skip
+LIST_MEMBERS = _gauge("list_members", "Members of the lists beside the model.", "list")
+LISTS_VERSION = _gauge("lists_version", "How many changes of the lists are in use.")
+
 HTTP_SECONDS = _histogram(
     "http_request_seconds", "Time to answer a request.", _STAGE, "endpoint", "status"
 )

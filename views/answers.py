@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, RootModel
 from features.batch import AMOUNT_SCALE
 from features.iso_times import iso_time
 from views.counts import Counts
-from views.store import Place, Record
+from views.store import Labelled, Place, Record
 
 
 class CountRow(BaseModel):
@@ -165,11 +165,22 @@ class EarlierEvent(BaseModel):
     label: int | None
 
 
+class LabelRow(BaseModel):
+    """One of the labels of an event."""
+
+    label: int = Field(description="1 fraud, 0 not.")
+    labelled_at: str
+    source: str = Field(description="Who says so.")
+
+
 class AlertDetails(BaseModel):
     """An alert, what its device did before, and the model that found it."""
 
     alert: dict[str, Any]
     earlier_on_device: list[EarlierEvent] = Field(description="The latest first.")
+    labels: list[LabelRow] = Field(
+        description="The latest ten of the event, the latest first; the first one counts."
+    )
     model: dict[str, Any] | None = Field(description="As in /models; null where it is gone.")
 
 
@@ -229,6 +240,13 @@ def earlier_event(record: Record) -> dict[str, Any]:
         "score": record.score,
         "label": record.label,
     }
+
+
+def label_row(one: Labelled) -> dict[str, Any]:
+    """The fields of ``LabelRow``."""
+    return {
+        "label": one.label, "labelled_at": iso_time(one.labelled_ms), "source": one.source
+    }  # fmt: skip
 
 
 def place_fields(place: Place) -> dict[str, str]:

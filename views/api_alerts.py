@@ -97,6 +97,7 @@ def add_alerts(
         return {
             "alert": masking.message(alert),
             "earlier_on_device": [shapes.earlier_event(masking.record(one)) for one in earlier],
+            "labels": [shapes.label_row(one) for one in store.said(profile, event_id)],
             "model": versions.described(profile, alert["model"]["version"]),
         }
 

@@ -17,6 +17,7 @@ from views.api_alerts import add_alerts
 from views.api_counts import add_counts
 from views.api_health import add_health
 from views.api_models import add_models
+from views.api_performance import add_performance
 from views.api_predict import add_predict
 from views.caching import Answers
 from views.guard import add_guard
@@ -96,6 +97,7 @@ def create_app(
                     raise bad_parameter(name, values, "is given twice: give it once")
 
     add_counts(app, store, settings, masking, answers)
+    add_performance(app, store, settings, answers)
     add_alerts(app, store, settings, masking, answers, versions)
     add_models(app, store, settings, versions)
     add_predict(app, store, settings, predictor, clock)

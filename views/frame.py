@@ -19,7 +19,7 @@ from views.counts import Counts, DeviceCounts, Dimension, age_bands
 from views.periods import Bucket, Span, bucket_starts
 from views.running_sums import GroupedSums, Ints, RunningSums
 from views.scorecard import days_of
-from views.store import AlertFilter, AlertPage, Health, Place, Record, Scorecards
+from views.store import AlertFilter, AlertPage, Health, Labelled, Place, Record, Scorecards
 
 Texts = Sequence[str | None]
 
@@ -218,6 +218,10 @@ class FrameStore:
         """See ``Store``."""
         known = profile == self._events.profile and event_id in self._events.alerts
         return self._alert(self._row[event_id]) if known else None
+
+    def said(self, profile: str, event_id: str) -> list[Labelled]:
+        """A file has no past of its labels."""
+        return []
 
     def on_device(
         self, profile: str, device_id: str, before: Place | None, limit: int

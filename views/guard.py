@@ -34,7 +34,8 @@ _PROBES = ("/healthz", "/readyz", LOGIN)
 #: Open on loopback even where a token is set: nothing here shows a single event.
 _COUNTS = (
     *_PROBES, "/summary", "/fraud_trends", "/fraud_geography", "/fraud_devices", "/fraud_browsers",
-    "/fraud_sources", "/fraud_sexes", "/fraud_ages", "/models", "/metrics", "/openapi.json",
+    "/fraud_sources", "/fraud_sexes", "/fraud_ages", "/performance", "/models", "/metrics",
+    "/openapi.json",
 )  # fmt: skip
 _FORM = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Set
+from contextlib import suppress
 
 from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from core import metrics as declared
 from core.errors import FraudstreamError
+from core.names import DAY_MS
 from core.settings import Settings
+from views.live_performance import MATURE_DAYS, mature_to, performance
 from views.masking import Masking
 from views.periods import HOUR_MS, Bucket, Span, bucket_start
 from views.store import Store
 
 _TOP = 10
+#: Length of the window of mature days.
+_WINDOW_DAYS = 30
 _HOURS = 24
 #: Endpoints that are not the API's own count as one.
 _PAGE = "page"
@@ -29,6 +34,7 @@ def make_registry(store: Store, settings: Settings, masking: Masking) -> Collect
     registry = CollectorRegistry()
     registry.register(TopDevices(store, settings.profile, masking))
     registry.register(Lag(store))
+    registry.register(LivePerformance(store))
     ProcessCollector(registry=registry)
     return registry
 
@@ -121,3 +127,56 @@ class Lag(Collector):
 
     def _family(self) -> GaugeMetricFamily:
         return GaugeMetricFamily(declared.VIEWS_LAG.family, declared.VIEWS_LAG.text, labels=())
+
+
+class LivePerformance(Collector):
+    """What labels say of alerts, by profile and model version.
+
+    Args:
+        store: knows.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def describe(self) -> Iterator[Metric]:
+        """The families without values."""
+        yield from self._families()
+
+    def collect(self) -> Iterator[Metric]:
+        """The figures as they are now; none where the store does not answer."""
+        labels, precision, recall, labelled = families = self._families()
+        with suppress(FraudstreamError):  # the probes say that
+            for profile in self._store.profiles():
+                outcomes = self._store.outcomes(profile)
+                for outcome in declared.OUTCOMES if self._store.scored else ():
+                    labels.add_metric([profile, outcome], outcomes.get(outcome, 0))
+                extent = self._store.extent(profile)
+                if extent is None:
+                    continue
+                end = mature_to(extent[1], MATURE_DAYS)
+                span = Span(end - _WINDOW_DAYS * DAY_MS, end)
+                if span.from_ms is None or span.from_ms < 0:
+                    continue
+                found = performance(self._store.scorecards(profile, span), MATURE_DAYS, Bucket.DAY)
+                if found.mature:
+                    labelled.add_metric([profile], found.labelled / found.mature)
+                for one in found.versions:
+                    for family, figure in (
+                        (precision, one.figures.precision),
+                        (recall, one.figures.recall),
+                    ):
+                        if figure is not None:
+                            family.add_metric([profile, one.version], figure.value)
+        yield from families
+
+    def _families(
+        self,
+    ) -> tuple[CounterMetricFamily, GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+        one = declared.LABELS
+        precision, recall, labelled = (
+            GaugeMetricFamily(gauge.family, gauge.text, labels=gauge.labels)
+            for gauge in (declared.LIVE_PRECISION, declared.LIVE_RECALL, declared.LABELLED_SHARE)
+        )
+        labels = CounterMetricFamily(one.family, one.text, labels=one.labels)
+        return labels, precision, recall, labelled

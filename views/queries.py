@@ -16,6 +16,7 @@ from core.messages import MAX_TEXT, TIME_PATTERN
 from core.names import PROFILES, Decision, Severity
 from core.settings import Settings
 from features.rules_of_times import written_time
+from views.live_performance import MATURE_DAYS
 from views.periods import HOUR_MS, Bucket, Span, buckets_between
 from views.problems import bad_parameter
 from views.store import AlertFilter, Place, Store
@@ -23,6 +24,8 @@ from views.store import AlertFilter, Place, Store
 MOST_ROWS = 1_000
 ROWS = 100
 DEVICES = 10
+#: Days.
+MOST_MATURE = 400
 MOST_BUCKETS = 10_000
 #: A trend whose bucket is not said has at most so many.
 _EASY_BUCKETS = 400
@@ -102,6 +105,20 @@ class TrendQuery(SpanQuery):
 
     bucket: Bucket | SkipJsonSchema[None] = _optional(
         "Length of its steps; default: what makes at most some hundred."
+    )
+
+
+class PerformanceQuery(SpanQuery):
+    """Parameters of how good alerts were; the span is of whole days."""
+
+    bucket: Literal["day", "week", "month"] | SkipJsonSchema[None] = _optional(
+        "Length of its steps; default: day."
+    )
+    mature: int = Field(
+        default=MATURE_DAYS,
+        ge=0,
+        le=MOST_MATURE,
+        description="Only events of days that ended so many days before the newest event count.",
     )
 
 

@@ -44,7 +44,16 @@ from views.redis_model import RedisModel, State
 from views.redis_scorecards import scorecards_of
 from views.redis_sums import add, counts, hours_asked, hours_of, values_asked, values_of
 from views.scripts import Command, binary
-from views.store import AlertFilter, AlertPage, Health, Place, Record, Scorecards, SpanError
+from views.store import (
+    AlertFilter,
+    AlertPage,
+    Health,
+    Labelled,
+    Place,
+    Record,
+    Scorecards,
+    SpanError,
+)
 from views.tallies import ALERTS, FRAUD, TRANSACTIONS
 
 #: So many are looked at in one round trip.
@@ -172,6 +181,14 @@ class RedisStore:
             return None
         time_ms, message = unpack_alert(packed)
         return _with_label(message, _label(state, event)) if time_ms >= state.horizon_ms else None
+
+    def said(self, profile: str, event_id: str) -> list[Labelled]:
+        """See ``Store``."""
+        state, (event,) = self._model.ask(profile, [_find(event_id)])
+        kept = None if event is None else unpack(event)
+        if kept is None or kept.hour * HOUR_MS < state.horizon_ms:
+            return []
+        return [Labelled(one.labelled_ms, one.label, one.source) for one in reversed(kept.said)]
 
     def on_device(
         self, profile: str, device_id: str, before: Place | None, limit: int

@@ -20,7 +20,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from core.metrics import SCORE
+from core.metrics import OUTCOMES, SCORE
 from core.names import DAY_MS
 from features.iso_times import iso_time
 from views.periods import Span
@@ -197,7 +197,7 @@ def empty() -> Ints:
 def named_outcomes(card: Ints) -> dict[str, int]:
     """Labelled events by outcome: ``tp``, ``fp``, ``fn``, ``tn``; without those that are 0."""
     counts = np.sum([outcomes(card, one)[: TRUE_NEGATIVE + 1] for one in Stratum], axis=0)
-    named = zip(("tp", "fp", "fn", "tn"), counts.tolist(), strict=True)
+    named = zip(OUTCOMES, counts.tolist(), strict=True)
     return {name: count for name, count in named if count}
 
 

@@ -110,6 +110,21 @@ class Record:
     label: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """One of the labels of an event.
+
+    Attributes:
+        labelled_ms: when it became known, milliseconds since 1970.
+        label: 1 fraud, 0 not.
+        source: who says so; its first 64 characters.
+    """
+
+    labelled_ms: int
+    label: int
+    source: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Scorecards:
     """How alerts and labels agree, by day and model version.
@@ -196,6 +211,9 @@ class Store(Protocol):
 
     def alert(self, profile: str, event_id: str) -> Mapping[str, Any] | None:
         """One alert, as in ``AlertPage``."""
+
+    def said(self, profile: str, event_id: str) -> list[Labelled]:
+        """The latest ten labels of an event, the latest first; none where their past is unknown."""
 
     def on_device(
         self, profile: str, device_id: str, before: Place | None, limit: int

@@ -1,4 +1,4 @@
-"""A worker, what it published, and a real Prometheus that says the same of it.
+"""A worker and views, what they published, and a real Prometheus that says the same of it.
 
 Raw sums equal counts of the messages exactly; panels with ``rate`` or ``increase``, which
 extrapolate, within two per cent.
@@ -19,16 +19,18 @@ import yaml
 
 from core import metrics as declared
 from core.kafka_admin import ensure_topics
-from core.names import Topics
+from core.names import DAY_MS, Topics
 from core.settings import Settings, load_settings
-from features.csv_source import read_transactions
+from features.csv_source import CsvData, read_transactions
 from grafana.asking import Series, at_once, over_time
 from grafana.expressions import Expression, Kind, expressions, substituted
+from producer.labels import Labels, send_labels
 from producer.sample import SampleOptions, write_sample
 from stack.prometheus import CONFIG
 from tests.grafana.own_prometheus import OwnPrometheus, needs
 from tests.servers.ports import lasting_port
 from tests.stream.conftest import put_small_model
+from tests.stream.served_views import served_views
 from tests.stream.test_worker import messages
 from tests.stream.workers import Published, Reader, publish, running_worker
 
@@ -42,7 +44,7 @@ RANGE_S = 3_600
 #: The worker is seen at zero before the first event, and at rest after the last one.
 REST_S = 4 * SCRAPE_S
 ALL = [*expressions()]
-WORKER_JOB = "fraudstream-worker"
+WORKER_JOB, VIEWS_JOB = "fraudstream-worker", "fraudstream-views"
 RULES = [
     rule
     for path in sorted((CONFIG.parent / "rules").glob("*.yml"))
@@ -70,12 +72,16 @@ def run(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("live")
     settings = load_settings(
         kafka=kafka, redis=redis_url, namespace=f"t-{folder.name}-{lasting_port()}",
-        models=folder / "models", metrics_port=lasting_port(),
+        models=folder / "models", metrics_port=lasting_port(), views_port=lasting_port(),
     )  # fmt: skip
     put_small_model(settings)
     ensure_topics(settings, Topics(settings.namespace).all(settings.profile), 4)
-    prometheus = OwnPrometheus(folder, configured(settings.metrics_port))
-    with running_worker(settings, folder / "worker.log") as worker:
+    ports = {WORKER_JOB: settings.metrics_port, VIEWS_JOB: settings.views_port}
+    prometheus = OwnPrometheus(folder, configured(ports))
+    with (
+        served_views(settings, folder / "views.log"),
+        running_worker(settings, folder / "worker.log") as worker,
+    ):
         worker.await_text("FetchThread]: Starting")
         prometheus.start()
         try:
@@ -84,8 +90,8 @@ def run(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) ->
             prometheus.stop()
 
 
-def configured(port: int) -> dict[str, Any]:
-    """The local stack's configuration, at a quicker pace and with the worker where it is."""
+def configured(ports: dict[str, int]) -> dict[str, Any]:
+    """The local stack's configuration, at a quicker pace and with its jobs where they are."""
     found: dict[str, Any] = yaml.safe_load(CONFIG.read_text("utf-8"))
     found["global"] |= {
         "scrape_interval": f"{SCRAPE_S}s", "scrape_timeout": f"{SCRAPE_S}s",
@@ -93,9 +99,8 @@ def configured(port: int) -> dict[str, Any]:
     }  # fmt: skip
     found["rule_files"] = [str(CONFIG.parent / pattern) for pattern in found["rule_files"]]
     found.pop("alerting", None)
-    (job,) = (one for one in found["scrape_configs"] if one["job_name"] == WORKER_JOB)
-    found["scrape_configs"] = [job]
-    job["static_configs"] = [{"targets": [f"127.0.0.1:{port}"]}]
+    for job in found["scrape_configs"]:
+        job["static_configs"] = [{"targets": [f"127.0.0.1:{ports[job['job_name']]}"]}]
     return found
 
 
@@ -103,7 +108,8 @@ def scored(settings: Settings, url: str, folder: Path) -> Run:
     """A sample and a few bad events, spread over some time, and what became of them."""
     path = folder / "sample.csv"
     write_sample(path, SampleOptions("ecommerce", rows=EVENTS, fraud_rate=0.1))
-    batch = read_transactions(path, rejects=folder / "rejects.csv").batch
+    data = read_transactions(path, rejects=folder / "rejects.csv")
+    batch = data.batch
     await_value(url, f"sum({declared.TRANSACTIONS.name})", 0)
     start = time.time()
     written = messages(batch.take(batch.in_total_order()))
@@ -118,10 +124,24 @@ def scored(settings: Settings, url: str, folder: Path) -> Run:
     reader.close()
     await_value(url, f"sum({declared.TRANSACTIONS.name})", EVENTS)
     await_value(url, f"sum({declared.CONSUMER_LAG.name})", 0)
+    send(settings, data)
+    await_value(url, f"sum({declared.LABELS.name})", EVENTS)
     time.sleep(REST_S)
     # At the very moment of a sample, so that nothing is extrapolated to the end of the range.
-    (last,) = at_once(url, "timestamp(up)", time.time())
+    (last,) = at_once(url, f'timestamp(up{{job="{WORKER_JOB}"}})', time.time())
     return Run(url, start, last.last, published)
+
+
+def send(settings: Settings, data: CsvData) -> None:
+    """The labels of the sample, a day after its events."""
+    labels = Labels(
+        data.batch.profile, data.batch.event_id, data.label, data.batch.time_ms + DAY_MS,
+        ["test"] * len(data.batch),
+    )  # fmt: skip
+    sent = send_labels(
+        labels, settings, notice=print, progress=lambda _: None, stopping=lambda: False
+    )
+    assert (sent.sent, sent.failed, sent.complete) == (EVENTS, 0, True)
 
 
 def await_value(url: str, expr: str, value: float, timeout_s: float = 60.0) -> None:

@@ -24,6 +24,7 @@ from stream.offline_scores import as_replayed, offline_scores
 from tests.stream.conftest import put_small_model
 from tests.views.read_model import PROFILE, label, projecting, wait_for
 from views.counts import Counts, Dimension
+from views.live_performance import MATURE_DAYS, performance
 from views.periods import Bucket, Span
 from views.projector import read_topics
 from views.redis_store import RedisStore
@@ -63,7 +64,7 @@ def publish(path: Path, settings: Settings, folder: Path) -> tuple[int, set[int]
         batch.event_id, data.label[rows].tolist(), batch.time_ms.tolist(), strict=True
     ):
         if value >= 0:
-            message = orjson.dumps(label(event_id, value, time_ms + DAY_MS))
+            message = orjson.dumps(label(event_id, value, time_ms + MATURE_DAYS * DAY_MS))
             producer.produce(topics.labels.name, message, event_id)
             sent += 1
     assert producer.flush(60) == 0
@@ -136,6 +137,36 @@ def assert_counts(store: RedisStore, table: pd.DataFrame) -> None:
         assert found == [(one, users[one], devices[one]) for one in flagged[:25]]
 
 
+def assert_performance(store: RedisStore, table: pd.DataFrame) -> None:
+    newest = table["time"].max()
+    mature = table[table["time"] < (newest - pd.Timedelta(MATURE_DAYS, "D")).floor("D")]
+    found = performance(store.scorecards(PROFILE, Span()), MATURE_DAYS, Bucket.DAY)
+    assert (found.mature, found.not_mature) == (len(mature), len(table) - len(mature))
+    (version,) = found.versions
+    assert version.figures.precision is not None
+    assert version.figures.recall is not None
+    assert version.figures.precision.value == mature["caught"].sum() / mature["alerts"].sum()
+    assert version.figures.recall.value == mature["caught"].sum() / mature["fraud"].sum()
+    days = {
+        row.start_ms: (row.figures.events, row.figures.alerts, row.figures.true_positives)
+        for row in found.rows
+    }
+    starts = mature["time"].dt.floor("D").astype("datetime64[ms]").astype("int64")
+    sums = mature.groupby(starts)[["transactions", "alerts", "caught"]].sum()
+    assert days == dict(zip(sums.index, sums.itertuples(index=False, name=None), strict=True))
+    labelled = table[table["labelled"] == 1]
+    assert store.outcomes(PROFILE) == {
+        name: count
+        for name, count in (
+            ("tp", labelled["caught"].sum()),
+            ("fp", (labelled["alerts"] - labelled["caught"]).sum()),
+            ("fn", (labelled["fraud"] - labelled["caught"]).sum()),
+            ("tn", ((labelled["alerts"] == 0) & (labelled["fraud"] == 0)).sum()),
+        )
+        if count
+    }
+
+
 def test_a_generated_file(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "sample.csv"
     write_sample(path, SampleOptions(profile="ecommerce", rows=1_500, days=60))
@@ -144,6 +175,7 @@ def test_a_generated_file(settings: Settings, tmp_path: Path) -> None:
     with projecting(settings):
         wait_for(settings, sent)
     assert_counts(store, table_of(path, alerts))
+    assert_performance(store, table_of(path, alerts))
     store.close()
 
 
@@ -158,6 +190,7 @@ def test_the_real_file(settings: Settings, tmp_path: Path, real_data: Path) -> N
         wait_for(settings, sent, 400)
     table = table_of(path, alerts)
     assert_counts(store, table)
+    assert_performance(store, table)
     # pandas knows neither the repaired ranges nor the codes of countries: no event is left out.
     countries = store.by(PROFILE, Dimension.COUNTRY, Span())
     assert sum(one.transactions for one in countries.values()) == len(table)
