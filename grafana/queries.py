@@ -25,6 +25,7 @@ MEMORY = "process_resident_memory_bytes"
 UNDECLARED = (UP, STARTED, CPU, MEMORY)
 #: Every program has these, so "all jobs" would be too many.
 _OURS = 'job=~"fraudstream-.+"'
+_OF_VIEWS = 'job="fraudstream-views"'
 
 
 def selector(series: str, *labels: str, fixed: str = "") -> str:
@@ -54,14 +55,17 @@ def of(metric: Metric, *labels: str, part: str = "", fixed: str = "") -> str:
 
 
 def of_views(metric: Metric, part: str = "") -> str:
-    """A metric of the views, whatever is chosen: the variables list jobs and instances of workers.
+    """A metric of the views, limited to the profiles chosen where it has them.
+
+    The variables of jobs and instances list those of workers.
 
     Args:
         metric: its declaration.
         part: of a histogram: ``bucket``, ``sum`` or ``count``.
     """
     series = f"{metric.family}_{part}" if part else metric.name
-    return f'{series}{{job="fraudstream-views"}}'
+    matchers = [_OF_VIEWS, *([_MATCHERS["profile"]] if "profile" in metric.labels else [])]
+    return f"{series}{{{', '.join(matchers)}}}"
 
 
 def process(series: str) -> str:
