@@ -118,8 +118,8 @@ def _stages_alone(bench: Bench) -> Clock:
             ]
             matrices = [feature_matrix(one) for one in known]
             decided = [
-                parts.decisions.decide(one, batch)
-                for one, batch in zip(matrices, batches, strict=True)
+                parts.decisions.decide(one, batch, country)
+                for one, batch, country in zip(matrices, batches, countries, strict=True)
             ]
         scored = [
             Scored(
@@ -135,6 +135,7 @@ def _stages_alone(bench: Bench) -> Clock:
                 origin=[(record.topic, record.partition, record.offset) for record in chunk],
                 scored_at=iso_time(time.time_ns() // 1_000_000),
                 control=one.control,
+                rules=one.rules,
             )
             for batch, country, matrix, one, chunk in zip(
                 batches, countries, matrices, decided, chunks, strict=True

@@ -76,7 +76,7 @@ class LastStage:
             for number, entity in enumerate(profile_spec(self._profile).entities)
         }  # fmt: skip
         matrix = feature_matrix(Known(own_columns(batch, country), quantities))
-        decided = self._decisions.decide(matrix, batch)
+        decided = self._decisions.decide(matrix, batch, country)
         device = quantities.get("device")
         records = [one.record for one in arrivals]
         scored = Scored(
@@ -92,6 +92,7 @@ class LastStage:
             origin=[(record.topic, record.partition, record.offset) for record in records],
             scored_at=iso_time(time.time_ns() // 1_000_000),
             control=decided.control,
+            rules=decided.rules,
         )
         scores, alerts = self._decisions.encoder.encode(scored)
         score_topic, alert_topic = self._topics.scores.name, self._topics.alerts.name

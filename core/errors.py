@@ -28,6 +28,10 @@ class ModelError(FraudstreamError):
     """A model is missing, damaged, or was made for other features."""
 
 
+class RulesError(FraudstreamError):
+    """A file of rules, or a list beside them, cannot be used."""
+
+
 class CheckpointError(FraudstreamError):
     """A checkpoint could not be written; what was sent is recognised when the replay goes on."""
 

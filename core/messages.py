@@ -206,6 +206,20 @@ class ChallengerScore(Struct, frozen=True, kw_only=True):
     ]
 
 
+class RuleHit(Struct, frozen=True, kw_only=True):
+    """A rule, or a list, that the event met."""
+
+    name: Annotated[
+        str, Meta(description="Of the rule; `list:deny:device` and its like for a list.")
+    ]
+    action: Annotated[
+        Literal["allow", "block", "review", "suppress"], Meta(description="What it asks for.")
+    ]
+    shadow: Annotated[bool, Meta(description="Whether it is only named and changes nothing.")]
+    severity: Literal["low", "medium", "high", "critical"]
+    reason: Annotated[str, Meta(description="For people.")]
+
+
 class Alert(Struct, frozen=True, kw_only=True):
     """An event to review or block, as published to ``fraud-alerts``; key: that of the event.
 
@@ -231,16 +245,19 @@ class Alert(Struct, frozen=True, kw_only=True):
     browser: str | None
     source: str | None
     score: Annotated[Probability, Meta(description="Calibration is the model's; 1 is fraud.")]
-    threshold: Annotated[Probability, Meta(description="The threshold that was crossed.")]
+    threshold: Annotated[
+        Probability | None,
+        Meta(description="The threshold that the score crossed; null where only rules ask for it."),
+    ]
     severity: Annotated[
         Literal["low", "medium", "high", "critical"],
-        Meta(description="By the score bands of the model's metadata."),
+        Meta(description="The highest of the model's, by its score bands, and of the rules'."),
     ]
     decision: Annotated[
         Literal["review", "block"], Meta(description="What is to happen with the event.")
     ]
     reasons: list[Reason]
-    rules: Annotated[list[str], Meta(description="Names of the rules that fired.")]
+    rules: Annotated[list[RuleHit], Meta(description="Every rule and list that the event met.")]
     model: ModelRef
     control: Annotated[
         bool,
@@ -291,6 +308,13 @@ class Score(Struct, frozen=True, kw_only=True):
     challenger: Annotated[
         ChallengerScore | None, Meta(description="Null where no version challenges the champion.")
     ] = None
+    rules: Annotated[
+        list[str],
+        Meta(
+            description="Names of the rules and lists that the event met, alert or not; those "
+            "that change nothing begin with `shadow:`."
+        ),
+    ] = []
     scored_at: OurTime
     origin: Origin
 

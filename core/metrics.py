@@ -139,8 +139,6 @@ RULE_HITS = _counter(
     "Events that met a rule or a list; mode is live, or shadow where that changes nothing.",
     "rule", "action", "mode",
 )  # fmt: skip
-LIST_MEMBERS = _gauge("list_members", "Members of the lists beside the model.", "list")
-LISTS_VERSION = _gauge("lists_version", "How many changes of the lists are in use.")
 
 HTTP_SECONDS = _histogram(
     "http_request_seconds", "Time to answer a request.", _STAGE, "endpoint", "status"
@@ -182,6 +180,7 @@ OF_WORKER = (
     LATE_AFFECTED, STATE_TRUNCATED, RESTORED, REBALANCES, REDIS_ERRORS, KAFKA_ERRORS,
     STAGE_SECONDS, EVENT_LATENCY, BATCH_SIZE, CONSUMER_LAG, COMMITTED_AGE, MODEL_INFO,
     MODEL_TRAINED, CHALLENGER_DECISIONS, CHALLENGER_SCORE, ROLLBACKS,
+    RULES_INFO, RULE_HITS,
 )  # fmt: skip
 #: All that the views have.
 OF_VIEWS = (

@@ -1,13 +1,15 @@
 """A model in use: scores, decisions, severities and reasons of events, in one piece.
 
-A batch is decided by one model and one set of thresholds from beginning to end.
+A batch is decided by one model, one set of thresholds and one set of rules and lists from beginning
+to end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import numpy as np
@@ -22,12 +24,17 @@ from model.control import in_control
 from model.decision import decide, in_force, severity
 from model.deviation import DeviationReasons
 from model.explanations import Contributions
+from model.overrides import NO_OVERRIDES, Ordered, Overrides, in_order
 from model.registry import ModelVersion, Registry
+from model.rules.fields import Rows
+from model.rules.rule import Hit
 from model.scorer import Scorer
 
 #: Alerts of a micro-batch whose reasons are asked of the model; in an attack, when nearly
 #: everything is one, the others get the cheap reasons, which say so by their code.
 MOST_EXPLAINED = 32
+#: Code of a reason that a rule or list gives; its ``feature`` is the rule's name.
+RULE_CODE = "rule"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +45,11 @@ class Decided:
         score: float32, shape (n,).
         decision: ``core.names.Decision`` values, n.
         severity: ``core.names.Severity`` values, n.
-        threshold: the threshold that was crossed, NaN where allowed, shape (n,).
-        reasons: for each event with an alert its reasons, None elsewhere.
+        threshold: the threshold that the score crossed, NaN where it crossed none, shape (n,).
+        reasons: for each event with an alert its reasons, those of rules first; None elsewhere.
         control: whether the model would block the event, and the control share has it reviewed
             instead, shape (n,).
+        rules: the rules and lists that each event met, n.
     """
 
     score: NDArray[np.float32]
@@ -50,12 +58,14 @@ class Decided:
     threshold: NDArray[np.float64]
     reasons: list[list[dict[str, Any]] | None]
     control: NDArray[np.bool_]
+    rules: Sequence[tuple[Hit, ...]]
 
 
 class Decider:
     """Scores with one model version and decides by its thresholds or those of the settings.
 
-    Used by one thread at a time.
+    Rules and lists beside the model are heard too (``model.overrides``). Used by one thread at a
+    time.
 
     Args:
         version: the model.
@@ -75,6 +85,7 @@ class Decider:
         self.review, self.block = in_force(meta.thresholds, settings)
         self.control_share = settings.control_share
         self._bands = meta.severity_bands
+        self.overrides = NO_OVERRIDES
 
     @property
     def model(self) -> dict[str, str]:
@@ -82,19 +93,37 @@ class Decider:
         meta = self.version.metadata
         return {"name": meta.name, "version": meta.version, "digest": meta.digest}
 
-    def decide(self, matrix: NDArray[np.float32], batch: EventBatch) -> Decided:
+    def with_overrides(self, overrides: Overrides) -> Self:
+        """The same model with other rules and lists; this one stays as it is."""
+        other = copy(self)
+        other.overrides = overrides
+        return other
+
+    def decide(
+        self, matrix: NDArray[np.float32], batch: EventBatch, country: NDArray[np.int16]
+    ) -> Decided:
         """Outcome columns of n events.
 
         Args:
             matrix: their features, float32 of shape (n, features).
             batch: the events.
+            country: their country codes, shape (n,).
         """
-        return self._decide(matrix, batch.event_id)
-
-    def _decide(self, matrix: NDArray[np.float32], event_id: Sequence[str]) -> Decided:
         score = self.scorer.score(matrix)
         decisions = decide(score, self.review, self.block)
-        control = self._take_control(decisions, event_id)
+        control = self._take_control(decisions, batch.event_id)
+        met = self.overrides.met(Rows(batch, country, matrix, score))
+        ordered = in_order(decisions, severity(score, self._bands), met)
+        return self._decided(matrix, score, control, ordered)
+
+    def _decided(
+        self,
+        matrix: NDArray[np.float32],
+        score: NDArray[np.float32],
+        control: NDArray[np.bool_],
+        ordered: Ordered,
+    ) -> Decided:
+        decisions = ordered.decision
         crossed = np.where(score >= self.block, self.block, self.review)
         alerted = [row for row, one in enumerate(decisions) if one != Decision.ALLOW]
         reasons: list[list[dict[str, Any]] | None] = [None] * len(matrix)
@@ -104,14 +133,19 @@ class Decider:
             if others:
                 explained += self._cheap_reasons.explain(matrix[others])
             for row, found in zip(alerted, explained, strict=True):
-                reasons[row] = [msgspec.structs.asdict(reason) for reason in found]
+                reasons[row] = [
+                    *_rule_reasons(ordered.hits[row]),
+                    *(msgspec.structs.asdict(reason) for reason in found),
+                ]
+        reviewed = np.array([one == Decision.REVIEW for one in decisions], np.bool_)
         return Decided(
             score=score,
             decision=decisions,
-            severity=severity(score, self._bands),
+            severity=ordered.severity,
             threshold=np.where(score >= self.review, crossed, np.nan),
             reasons=reasons,
-            control=control,
+            control=control & reviewed,
+            rules=ordered.hits,
         )
 
     def _take_control(
@@ -130,7 +164,10 @@ class Decider:
     def warm_up(self) -> None:
         """Score once: the first time is slow, and events should not wait for it."""
         width = len(self.version.metadata.feature_names)
-        self._decide(np.zeros((1, width), np.float32), [""])
+        matrix = np.zeros((1, width), np.float32)
+        score = self.scorer.score(matrix)
+        ordered = in_order([Decision.REVIEW], severity(score, self._bands), [])
+        self._decided(matrix, score, np.zeros(1, np.bool_), ordered)
 
     def refuse_unless_made_for(self, countries: CountryTable) -> None:
         """Do nothing when the model was made for the features of this program and this IP table.
@@ -139,6 +176,21 @@ class Decider:
             ModelError: it was made for others.
         """
         self.scorer.refuse_unless(feature_hash(self.version.metadata.profile, countries.digest))
+
+
+def _rule_reasons(hits: Sequence[Hit]) -> list[dict[str, Any]]:
+    """Reasons of what asked for the alert."""
+    return [
+        {
+            "code": RULE_CODE,
+            "feature": hit.name,
+            "value": None,
+            "contribution": None,
+            "text": hit.reason,
+        }
+        for hit in hits
+        if not hit.shadow and hit.action in {Decision.BLOCK, Decision.REVIEW}
+    ]
 
 
 def load_decider(settings: Settings, profile: str, countries: CountryTable) -> Decider:

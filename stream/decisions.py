@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,9 @@ from model.challenge import Challenged, Challenger
 from model.control import weight_of
 from model.deciding import MOST_EXPLAINED, Decided, Decider
 from model.decision import decide
+from model.overrides import Overrides
 from model.registry import ModelVersion, Registry
+from model.rules.rule_set import load_rules
 from stream.outcomes import OutcomeEncoder
 
 __all__ = ["MOST_EXPLAINED", "Decided", "DecisionMaker", "load_decision_maker"]
@@ -29,14 +32,25 @@ class DecisionMaker(Decider):
     def __init__(self, version: ModelVersion, settings: Settings) -> None:
         super().__init__(version, settings)
         self.challenger: Challenger | None = None
+        self.encoder = self._encoder()
+
+    def _encoder(self) -> OutcomeEncoder:
         control = f"|control={self.control_share!r}" if self.control_share else ""
-        self.encoder = OutcomeEncoder(
-            version.metadata.profile,
+        rules = self.overrides.rules.hash
+        meta = self.version.metadata
+        return OutcomeEncoder(
+            meta.profile,
             self.model,
-            f"review={self.review!r}|block={self.block!r}|rules={control}",
-            version.metadata.feature_names,
+            f"review={self.review!r}|block={self.block!r}|rules={rules}{control}",
+            meta.feature_names,
             weight_of(self.control_share),
         )
+
+    def with_overrides(self, overrides: Overrides) -> Self:
+        """As ``Decider.with_overrides``; the ids of alerts follow the rules."""
+        other = super().with_overrides(overrides)
+        other.encoder = other._encoder()
+        return other
 
     def beside(self, challenger: Challenger | None) -> DecisionMaker:
         """The same with another challenger; this one stays as it is."""
@@ -59,7 +73,10 @@ class DecisionMaker(Decider):
 
 
 def load_decision_maker(
-    settings: Settings, countries: CountryTable, version: str | None = None
+    settings: Settings,
+    countries: CountryTable,
+    version: str | None = None,
+    overrides: Overrides | None = None,
 ) -> DecisionMaker:
     """A version of the settings' profile, checked against the features of this program.
 
@@ -67,11 +84,15 @@ def load_decision_maker(
         settings: profile, registry and thresholds.
         countries: the IP table in use.
         version: its name; None for the champion.
+        overrides: what decides beside it; None: the rules of the settings, and no lists.
 
     Raises:
         ModelError: it is missing, damaged, or was made for other features.
         ConfigError: the thresholds contradict each other.
+        RulesError: the file of rules cannot be used.
     """
     maker = DecisionMaker(Registry(settings.models).load(settings.profile, version), settings)
     maker.refuse_unless_made_for(countries)
-    return maker
+    if overrides is None:
+        overrides = Overrides(load_rules(settings.rules, settings.profile))
+    return maker.with_overrides(overrides)

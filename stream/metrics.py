@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter as Counted
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import product
 
 import numpy as np
@@ -25,6 +26,8 @@ from core.names import Decision, RejectCode, Role, Severity
 from features.declared import BROWSERS, COUNTRIES, SOURCES, declared_features
 from features.profiles import profile_spec
 from model.challenge import Challenged
+from model.rules.rule import Hit
+from model.rules.rule_set import RuleSet
 from stream.batch_counter import BatchCounter
 from stream.batch_histogram import BatchHistogram
 from stream.promotion_guard import Reason
@@ -95,6 +98,9 @@ class WorkerMetrics:
             declared.CHALLENGER_SCORE, self.registry, of_profile
         )
         self.rollbacks = self._counter(declared.ROLLBACKS)
+        self.rules_info = self._gauge(declared.RULES_INFO)
+        self.rule_hits = self._counter(declared.RULE_HITS)
+        self._ruled: set[tuple[str, str, str]] = set()
         self.model_info = self._gauge(declared.MODEL_INFO)
         self.model_trained = self._gauge(declared.MODEL_TRAINED)
         # The time at which the process was started tells a restart from a counter's reset.
@@ -206,6 +212,25 @@ class WorkerMetrics:
         if challenger is not None:
             self.model_info.labels(name, challenger, Role.CHALLENGER).set(1)
 
+    def show_rules(self, rules: RuleSet) -> None:
+        """These rules judge now, and no others; series of rules that are gone end."""
+        self.rules_info.clear()
+        self.rules_info.labels(rules.hash[:12]).set(len(rules))
+        ruled = {_hit_labels(one.hit) for one in rules.rules}
+        for labels in self._ruled - ruled:
+            with suppress(KeyError):
+                self.rule_hits.remove(*labels)
+        for labels in ruled:
+            self.rule_hits.labels(*labels)
+        self._ruled = ruled
+
+    def observe_hits(self, hits: Sequence[tuple[Hit, ...]]) -> None:
+        """Count what the events of a batch met."""
+        for labels, count in Counted(
+            _hit_labels(hit) for of_event in hits for hit in of_event
+        ).items():
+            self.rule_hits.labels(*labels).inc(count)
+
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """The page and its content type.
 
@@ -214,3 +239,7 @@ class WorkerMetrics:
         """
         encode, content_type = choose_encoder(accept)
         return encode(self.registry), content_type
+
+
+def _hit_labels(hit: Hit) -> tuple[str, str, str]:
+    return hit.name, hit.action, "shadow" if hit.shadow else "live"

@@ -25,6 +25,7 @@ from core.names import Role
 from core.settings import Settings
 from features.countries import CountryTable
 from model.challenge import Challenger, load_challenger
+from model.overrides import NO_OVERRIDES
 from model.registry import Registry
 from stream.decisions import DecisionMaker, load_decision_maker
 from stream.metrics import WorkerMetrics
@@ -49,7 +50,7 @@ def load_warm(
         ModelError: it is not there, damaged, or was made for other features.
         ConfigError: its thresholds contradict those of the settings.
     """
-    maker = load_decision_maker(settings, countries, version)
+    maker = load_decision_maker(settings, countries, version, NO_OVERRIDES)
     maker.warm_up()
     return maker
 

@@ -74,7 +74,7 @@ def offline_scores(
         rows = np.arange(begin, min(begin + MOST_EXPLAINED, len(batch)))
         matrix = table.matrix[rows]
         part = batch.take(rows)
-        decided = decisions.decide(matrix, part)
+        decided = decisions.decide(matrix, part, country[rows])
         yield Scored(
             batch=part,
             country=country[rows],
@@ -88,6 +88,7 @@ def offline_scores(
             origin=[(source, 0, place) for place in places[rows].tolist()],
             scored_at=scored_at,
             control=decided.control,
+            rules=decided.rules,
         )
 
 

@@ -18,6 +18,7 @@ from features.batch import AMOUNT_SCALE, EventBatch
 from features.declared import COUNTRIES
 from features.iso_times import iso_times
 from model.challenge import Challenged
+from model.rules.rule import Hit
 
 #: Namespace of the UUIDv5 of alerts.
 ALERT_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "fraudstream/alert")
@@ -46,6 +47,7 @@ class Scored:
         scored_at: ISO time.
         control: whether the event is reviewed for the control share, shape (n,).
         challenged: what the challenger made of the events, if there is one.
+        rules: the rules and lists that each event met, n; None: none met any.
     """
 
     batch: EventBatch
@@ -61,6 +63,7 @@ class Scored:
     scored_at: str
     control: NDArray[np.bool_]
     challenged: Challenged | None = None
+    rules: Sequence[tuple[Hit, ...]] | None = None
 
 
 class OutcomeEncoder:
@@ -118,6 +121,7 @@ class OutcomeEncoder:
         control: list[bool] = scored.control.tolist()
         scores: list[bytes] = []
         alerts: list[bytes | None] = []
+        met: Sequence[tuple[Hit, ...]] = scored.rules or [()] * len(batch)
         for row, event_id in enumerate(batch.event_id):
             reasons = scored.reasons[row]
             alert_id = None if reasons is None else self.alert_id(event_id)
@@ -151,6 +155,7 @@ class OutcomeEncoder:
                         "device_users": None if device_users < 0 else device_users,
                         "control_weight": self._control_weight if control[row] else None,
                         "challenger": challenges[row],
+                        "rules": [hit.short for hit in met[row]],
                     },
                     option=_ENCODE,
                 )
@@ -159,10 +164,10 @@ class OutcomeEncoder:
                 alerts.append(None)
                 continue
             common["ip_address"] = text["ip_address"][row]
-            common["threshold"] = float(scored.threshold[row])
+            common["threshold"] = float(scored.threshold[row])  # NaN, by a rule alone, is null
             common["severity"] = scored.severity[row]
             common["reasons"] = reasons
-            common["rules"] = []
+            common["rules"] = met[row]
             common["features"] = dict(zip(self._names, scored.matrix[row], strict=True))
             alerts.append(orjson.dumps(common, option=_ENCODE))
         return scores, alerts

@@ -11,14 +11,15 @@ outcomes.
    batch before is acknowledged, produce scores, alerts and dead letters.
 3. ``confirm``: wait for the rest. The caller commits what he was given back.
 
-A batch is decided by one model from beginning to end.
+A batch is decided by one model and one set of rules and lists from beginning to end.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,7 @@ from features.known import Known, country_codes, own_columns
 from features.quantities import Quantity
 from features.validation import to_batch
 from features.validation_one import Accepted
+from model.overrides import Overrides
 from stream.decisions import DecisionMaker
 from stream.fenced_state import FencedState
 from stream.metrics import WorkerMetrics
@@ -85,6 +87,7 @@ class Pipeline:
         self._topics = topics
         self._state = state
         self._countries = countries
+        self._swap = threading.Lock()
         self._decisions = decisions
         self._publisher = publisher
         self._metrics = metrics
@@ -99,7 +102,17 @@ class Pipeline:
 
     def use(self, decisions: DecisionMaker) -> None:
         """Decide by another model from the next batch on; may be called from any thread."""
-        self._decisions = decisions
+        with self._swap:
+            self._decisions = decisions.with_overrides(self._decisions.overrides)
+
+    def override(self, change: Callable[[Overrides], Overrides]) -> None:
+        """Decide by other rules or lists from the next batch on; may be called from any thread.
+
+        Args:
+            change: from those in use to those to be used.
+        """
+        with self._swap:
+            self._decisions = self._decisions.with_overrides(change(self._decisions.overrides))
 
     def forget_partitions(self) -> None:
         """The partitions may be another worker's now; may be called from any thread."""
@@ -236,7 +249,7 @@ class Pipeline:
         with self._stage("score"):
             matrix = feature_matrix(known)
             begun = time.perf_counter()
-            decided = decisions.decide(matrix, batch)
+            decided = decisions.decide(matrix, batch, country)
             seconds = time.perf_counter() - begun
             challenged = decisions.challenge(matrix, decided.score)
             scored_ms = time.time_ns() // 1_000_000
@@ -254,6 +267,7 @@ class Pipeline:
                 scored_at=iso_time(scored_ms),
                 control=decided.control,
                 challenged=challenged,
+                rules=decided.rules,
             )
         arrived_ms = np.fromiter((record.timestamp for record in records), np.int64, len(records))
         self._metrics.latency.observe((scored_ms - arrived_ms) / 1000)
@@ -266,6 +280,7 @@ class Pipeline:
             batch.amount / AMOUNT_SCALE,
         )
         self._metrics.observe_challenged(challenged)
+        self._metrics.observe_hits(decided.rules)
         alerts = int((decided.score.astype(np.float64) >= decisions.review).sum())
         self._guard.observe(decisions.model["version"], Tally(len(batch), alerts, seconds))
         with self._stage("publish"):

@@ -19,6 +19,7 @@ from features.fence import Fence
 from features.offline import compute_features
 from features.online import VelocityState
 from features.open_wire import open_wire
+from model.rules.followed import FollowedRules
 from stream.app import WorkerApp, add_agent, create_app
 from stream.decisions import DecisionMaker
 from stream.fenced_state import FencedState
@@ -31,6 +32,7 @@ from stream.pipeline import Pipeline
 from stream.promotion_guard import PromotionGuard
 from stream.publish import Publisher
 from stream.restore import Restorer
+from stream.rules_watch import RulesWatch, told
 from stream.watchdog import Watchdog
 
 _log = logging.getLogger(__name__)
@@ -55,6 +57,7 @@ class Parts:
     topics: Topics
     watchdog: Watchdog
     model_watch: ModelWatch
+    rules_watch: RulesWatch
 
 
 def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
@@ -66,10 +69,12 @@ def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
 
     Raises:
         ModelError: no usable champion.
+        RulesError: the file of rules cannot be used.
         StateError: Redis is away or may drop keys.
         BrokerError: Kafka is away.
     """
     countries = load_country_table(settings.ip_table)
+    rules = FollowedRules(settings.rules, settings.profile)
     decisions = load_warm(settings, countries)
     wire = open_wire(settings.redis.get_secret_value())
     wire.check_policy()
@@ -109,16 +114,18 @@ def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
         guard=guard,
     )
     model_watch = ModelWatch(settings, countries, decisions, pipeline.use, metrics, guard)
+    rules_watch = RulesWatch(rules, pipeline.override, metrics)
     model_watch.look()  # the challenger, if there is one
     meta = decisions.version.metadata
     _log.info(
-        "worker ready: profile %s, namespace %s, model %s %s, review at %.4f, block at %.4f",
+        "worker ready: profile %s, namespace %s, model %s %s, review at %.4f, block at %.4f, %s",
         settings.profile,
         settings.namespace,
         meta.name,
         meta.version,
         decisions.review,
         decisions.block,
+        told(rules.current),
     )
     # What is there by now stays: a full collection that looked through it all, libraries and
     # compiler included, would stop everything for a tenth of a second every few thousand events.
@@ -135,6 +142,7 @@ def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
         topics,
         watchdog,
         model_watch,
+        rules_watch,
     )
 
 
@@ -152,7 +160,7 @@ def build_worker(settings: Settings) -> WorkerApp:
     parts = build_pipeline(settings, keep_going)
     app = create_app(settings, parts.metrics, parts.kafka)
     app.watchdog = parts.watchdog
-    app.watchers = (parts.watchdog, parts.model_watch)
+    app.watchers = (parts.watchdog, parts.model_watch, parts.rules_watch)
     add_agent(app, parts.pipeline, parts.topics)
     return app
 

@@ -20,13 +20,13 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from core.errors import FraudstreamError, ModelError, RejectedEvent
+from core.errors import FraudstreamError, ModelError, RejectedEvent, RulesError
 from core.names import PROFILES, Decision, RejectCode
 from core.settings import Settings
 from features.batch import EventBatch, empty_batch
@@ -36,7 +36,9 @@ from features.known import Known, country_codes, own_columns
 from features.offline import compute_features
 from features.validation import decode, to_batch
 from model.deciding import MOST_EXPLAINED, Decider, load_decider
+from model.overrides import Overrides
 from model.registry import Registry
+from model.rules.followed import FollowedRules
 from views.grouped import Grouped
 from views.past import Past
 
@@ -90,6 +92,7 @@ class Predictor:
         self._past = past
         self._registry = Registry(settings.models)
         self._deciders: dict[str, Decider] = {}
+        self._rules: dict[str, FollowedRules] = {}
         self._refused: dict[str, str] = {}
         self._grouped = {
             profile: Grouped(partial(self._together, profile), _GROUP) for profile in PROFILES
@@ -113,12 +116,17 @@ class Predictor:
         """Take up each champion that is another one and fits; say once why one does not."""
         for profile in PROFILES:
             used = self._deciders.get(profile)
+            self._look_at_rules(profile)
             try:
                 name = self._registry.pointer(profile)
                 if name is None or (used is not None and name == used.version.metadata.version):
                     self._refused.pop(profile, None)
                     continue
-                self._deciders[profile] = load_decider(self._settings, profile, self._countries)
+                decider = load_decider(self._settings, profile, self._countries)
+                # A file that cannot be used at the start is refused with the champion.
+                rules = self._rules.get(profile) or FollowedRules(self._settings.rules, profile)
+                self._rules[profile] = rules
+                self._deciders[profile] = decider.with_overrides(Overrides(rules.current))
             except Exception as error:  # a runtime that chokes on a graph raises what it likes
                 if str(error) != self._refused.get(profile):
                     self._refused[profile] = str(error)
@@ -126,6 +134,20 @@ class Predictor:
                 continue
             self._refused.pop(profile, None)
             _log.info("/predict uses %s model %s", profile, name)
+
+    def _look_at_rules(self, profile: str) -> None:
+        """Take up other rules of the file; say once why they cannot be used."""
+        rules, used = self._rules.get(profile), self._deciders.get(profile)
+        if rules is None or used is None:
+            return
+        try:
+            if not rules.changed():
+                return
+        except RulesError as error:
+            _log.error("/predict keeps the %s rules that it has: %s", profile, error)
+            return
+        self._deciders[profile] = used.with_overrides(replace(used.overrides, rules=rules.current))
+        _log.info("/predict uses other %s rules: %d", profile, len(rules.current))
 
     def predict(
         self, profile: str, raw: Sequence[bytes], now_ms: int
@@ -167,7 +189,11 @@ class Predictor:
         matrix = feature_matrix(Known(own_columns(batch, country), step.quantities))
         for begin in range(0, len(batch), MOST_EXPLAINED):
             part = batch.take(np.arange(begin, min(begin + MOST_EXPLAINED, len(batch))))
-            decided = decider.decide(matrix[begin : begin + MOST_EXPLAINED], part)
+            decided = decider.decide(
+                matrix[begin : begin + MOST_EXPLAINED],
+                part,
+                country[begin : begin + MOST_EXPLAINED],
+            )
             for at, event_id in enumerate(part.event_id):
                 if step.conflict[begin + at]:
                     yield _conflict(event_id)
@@ -178,7 +204,7 @@ class Predictor:
                     score=decided.score[at],
                     decision=decided.decision[at],
                     severity=decided.severity[at] if alerted else None,
-                    threshold=float(decided.threshold[at]) if alerted else None,
+                    threshold=_crossed(decided.threshold[at]) if alerted else None,
                     reasons=decided.reasons[at],
                     model=decider.model,
                 )
@@ -190,6 +216,11 @@ class Predictor:
             f"no {profile} model in use under {self._settings.models}: train one with "
             f"`fraudstream train CSV --profile {profile}`, or set FRAUDSTREAM_MODELS"
         )
+
+
+def _crossed(threshold: np.float64) -> float | None:
+    """None where a rule alone asks for the alert."""
+    return None if np.isnan(threshold) else float(threshold)
 
 
 def _conflict(event_id: str) -> RejectedEvent:

@@ -77,6 +77,6 @@ class Oracle:
         return found
 
     def _decided(self, matrix: NDArray[np.float32]) -> Expected:
-        decided = self._decisions.decide(matrix, self.batch)
+        decided = self._decisions.decide(matrix, self.batch, self._country)
         alerted = np.array([reasons is not None for reasons in decided.reasons], np.bool_)
         return Expected(matrix, decided.score, decided.decision, alerted)

@@ -22,7 +22,7 @@ from model.explanations import Contributions
 from model.registry import EXPLAIN_FILE, ModelVersion
 from model.scorer import Scorer
 from model.training import Origin, train_model
-from stream.decisions import MOST_EXPLAINED, DecisionMaker
+from stream.decisions import MOST_EXPLAINED, Decided, DecisionMaker
 from tests.features.events import make_batch
 from tests.model.conftest import QUICK, boosted
 from tests.model.events import countries
@@ -91,11 +91,16 @@ def test_no_rows_have_no_reasons(trained: ModelVersion, suspects: np.ndarray) ->
     assert Contributions(trained).explain(suspects[:0]) == []
 
 
+def decided_by(maker: DecisionMaker, suspects: np.ndarray) -> Decided:
+    n = len(suspects)
+    return maker.decide(suspects, batch_of(n), np.zeros(n, np.int16))
+
+
 def test_the_first_alerts_of_a_batch_are_explained_by_the_model_the_others_cheaply(
     trained: ModelVersion, suspects: np.ndarray
 ) -> None:
     settings = load_settings(threshold_review=0.0, threshold_block=0.0)
-    decided = DecisionMaker(trained, settings).decide(suspects, batch_of(len(suspects)))
+    decided = decided_by(DecisionMaker(trained, settings), suspects)
     assert set(decided.decision) == {Decision.BLOCK}
     codes = [{reason["code"] for reason in reasons or ()} for reasons in decided.reasons]
     assert set().union(*codes[:MOST_EXPLAINED]) == {explanations.CODE}
@@ -103,7 +108,7 @@ def test_the_first_alerts_of_a_batch_are_explained_by_the_model_the_others_cheap
 
 
 def test_only_alerts_are_explained(trained: ModelVersion, suspects: np.ndarray) -> None:
-    decided = DecisionMaker(trained, load_settings()).decide(suspects, batch_of(len(suspects)))
+    decided = decided_by(DecisionMaker(trained, load_settings()), suspects)
     allowed = [decision == Decision.ALLOW for decision in decided.decision]
     assert any(allowed)
     assert [reasons is None for reasons in decided.reasons] == allowed
