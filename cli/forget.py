@@ -47,6 +47,9 @@ def forget(
         typer.echo(json.dumps({**asdict(done), "remains": remains}))
         return
     typer.echo(f"velocity state: {done.state} of 1 log deleted")
-    typer.echo(f"views: {done.records:,} events are nobody's now, {done.alerts:,} alerts deleted")
+    typer.echo(
+        f"views: {done.records:,} events are nobody's now, {done.alerts:,} alerts and "
+        f"{done.cases:,} cases deleted"
+    )
     for one in done.remains:
         typer.echo(f"remains in {one}")

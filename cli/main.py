@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from cli import dlq, metrics, models, stack
+from cli import cases, dlq, metrics, models, stack
 from cli.alerts import alerts
 from cli.backtest import backtest
 from cli.data_check import check
@@ -21,6 +21,7 @@ from cli.doctor import doctor
 from cli.feature_file import features
 from cli.forget import forget
 from cli.labels import labels
+from cli.performance import performance
 from cli.replay import replay
 from cli.score import score
 from cli.train import train
@@ -52,6 +53,7 @@ app.add_typer(stack.app, name="stack")
 app.add_typer(data, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(cases.app, name="cases")
 app.add_typer(metrics.app, name="metrics")
 for command in (
     doctor,
@@ -65,6 +67,7 @@ for command in (
     worker,
     alerts,
     views,
+    performance,
     forget,
 ):
     app.command(command.__name__)(command)

@@ -45,11 +45,13 @@ def serve_live(settings: Settings, *, rebuild: bool, with_projector: bool) -> No
     from views.predict import Predictor
     from views.redis_store import RedisStore
     from views.server import serve
+    from views.work import work_on
 
     check_exposure(settings)
     predictor = Predictor(settings, load_country_table(settings.ip_table), LivePast(settings))
     predictor.follow()
-    app = create_app(RedisStore(settings), settings, predictor)
+    store = RedisStore(settings)
+    app = create_app(store, settings, predictor, work=work_on(store, settings))
     child = Projector(settings, rebuild=rebuild) if with_projector else None
 
     def announce(address: str) -> None:

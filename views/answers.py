@@ -142,7 +142,8 @@ class Alerts(BaseModel):
     model_config = _OR_CSV
 
     alerts: list[dict[str, Any]] = Field(
-        description="As on the topic of alerts, with label: 1 fraud, 0 not, null unknown."
+        description="As on the topic of alerts, with label (1 fraud, 0 not, null unknown) and case "
+        "(null over a file)."
     )
     next_cursor: str | None = Field(description="cursor of the next page; null: there is none.")
 

@@ -26,7 +26,7 @@ EARLIER = 50
 #: Of the CSV; ``reasons`` are their sentences.
 _COLUMNS = (
     "event_time", "event_id", "user_id", "device_id", "ip_address", "country", "browser", "source",
-    "amount", "score", "threshold", "severity", "decision", "label", "reasons",
+    "amount", "score", "threshold", "severity", "decision", "label", "state", "reasons",
 )  # fmt: skip
 
 
@@ -107,4 +107,9 @@ def _time(alert: Any) -> int:
 
 
 def _flat(alert: dict[str, Any]) -> dict[str, Any]:
-    return {**alert, "reasons": "; ".join(one["text"] for one in alert.get("reasons") or ())}
+    state = (alert.get("case") or {}).get("state")
+    return {
+        **alert,
+        "state": state,
+        "reasons": "; ".join(one["text"] for one in alert.get("reasons") or ()),
+    }

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import orjson
-from flask import Response, make_response, request
+from flask import Response, make_response
 from flask_openapi3.models.tag import Tag
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field
@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from core.errors import RejectedEvent
 from core.messages import EVENTS
 from core.settings import Settings
+from views.bodies import json_body, one_or_many
 from views.caching import JSON
 from views.guard import NEEDS_TOKEN
 from views.predict import NoChampionError, Prediction, Predictor
@@ -53,11 +54,6 @@ class Outcomes(BaseModel):
     predictions: list[Outcome]
 
 
-class _Several(msgspec.Struct):
-    events: list[msgspec.Raw]
-    event_id: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-
-
 def add_predict(
     app: OpenAPI,
     store: Store,
@@ -87,14 +83,7 @@ def add_predict(
                 "these views were started without a model to score with: train one with "
                 "`fraudstream train CSV` and start them again",
             )
-        if not request.is_json:
-            raise ProblemError(
-                415,
-                "not JSON",
-                f"Content-Type {request.content_type or '(none)'!r:.80}: send {JSON}",
-                "Content-Type",
-            )
-        raw = events_of(request.get_data())
+        raw = one_or_many(json_body(), "events", MOST_EVENTS)
         try:
             found = predictor.predict(profile_of(query, store, settings), raw, clock())
         except NoChampionError as error:
@@ -114,43 +103,6 @@ def add_predict(
         response = make_response(body)
         response.headers["Content-Type"] = JSON
         return response
-
-
-def events_of(body: bytes) -> list[bytes]:
-    """The events of a request, each as it came.
-
-    Raises:
-        ProblemError: there is none, there are too many, or it is no JSON.
-    """
-    start = body.lstrip(b" \t\r\n")[:1]
-    try:
-        if start == b"[":
-            events = list(map(bytes, msgspec.json.decode(body, type=list[msgspec.Raw])))
-        else:
-            events = _one_or_several(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ProblemError(
-            400, "not JSON", f"the body cannot be read ({error}): send one event, or a list"
-        ) from None
-    if not 1 <= len(events) <= MOST_EVENTS:
-        raise ProblemError(
-            400,
-            "too many events" if events else "no event",
-            f"{len(events):,} events: send 1 to {MOST_EVENTS:,} at once",
-            "events",
-        )
-    return events
-
-
-def _one_or_several(body: bytes) -> list[bytes]:
-    try:
-        several = msgspec.json.decode(body, type=_Several)
-    except msgspec.ValidationError:  # JSON of another kind: the stream says what is wrong with it
-        return [body]
-    # An event may have fields that nobody knows, and one of them may be called that.
-    if several.event_id is not msgspec.UNSET:
-        return [body]
-    return list(map(bytes, several.events))
 
 
 def _outcome(found: Prediction | RejectedEvent) -> dict[str, Any]:

@@ -14,8 +14,10 @@ from flask_openapi3.openapi import OpenAPI
 from core.settings import Settings
 from model.registry import Registry
 from views.api_alerts import add_alerts
+from views.api_cases import add_cases
 from views.api_counts import add_counts
 from views.api_health import add_health
+from views.api_labels import add_labels
 from views.api_models import add_models
 from views.api_performance import add_performance
 from views.api_predict import add_predict
@@ -36,6 +38,7 @@ from views.problems import (
 )
 from views.security import add_headers, add_limits, add_origins
 from views.store import Store
+from views.work import Work
 
 #: gzip costs more than it saves below this many bytes on the way.
 _COMPRESS_FROM = 1_024
@@ -46,6 +49,7 @@ def create_app(
     settings: Settings,
     predictor: Predictor | None = None,
     registry: Registry | None = None,
+    work: Work | None = None,
     clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     page: bool = True,
 ) -> OpenAPI:
@@ -56,6 +60,7 @@ def create_app(
         settings: address, token, origins, masking, default profile.
         predictor: scores events; None: ``/predict`` says that it cannot.
         registry: of the models; default: that of the settings.
+        work: takes labels and changes cases; None: ``/labels`` and ``/cases`` say that they cannot.
         clock: milliseconds since 1970 UTC.
         page: whether ``/`` is the page.
     """
@@ -99,6 +104,8 @@ def create_app(
     add_counts(app, store, settings, masking, answers)
     add_performance(app, store, settings, answers)
     add_alerts(app, store, settings, masking, answers, versions)
+    add_labels(app, store, settings, None if work is None else work.sender, clock)
+    add_cases(app, store, settings, None if work is None else work.cases, clock)
     add_models(app, store, settings, versions)
     add_predict(app, store, settings, predictor, clock)
     add_health(app, store, metrics)

@@ -1,4 +1,4 @@
-"""Records that the horizon has passed are deleted, and what leads to them; sums of events stay.
+"""Records that the horizon has passed are deleted, what leads to them, and cases; sums stay.
 
 Answers do not change by it: whatever is behind the horizon is left out of them already.
 """
@@ -19,6 +19,7 @@ from views.layout import (
 )
 from views.periods import HOUR_MS
 from views.projection import device_removal
+from views.redis_cases import Cases
 from views.redis_model import RedisModel, State
 from views.scripts import Command, binary
 from views.store import Place
@@ -41,6 +42,7 @@ class Expiry:
         self, model: RedisModel, profile: str, generation: str, *, serving: bool = True
     ) -> None:
         self._model = model
+        self._cases = Cases(model)
         self._profile = profile
         self._generation = generation
         self._serving = serving
@@ -66,6 +68,9 @@ class Expiry:
         if not periods and not alerts:
             self._done_to = state.horizon_ms
             return False
+        if self._serving:
+            # Before the alerts, so that a case never outlives the way to it.
+            self._cases.delete(self._profile, [alert_of(one)[0].event_id for one in alerts])
         commands = _alerts_gone(alerts)
         if periods:
             state, more = self._period_gone(periods[0].decode())

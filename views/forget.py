@@ -19,6 +19,7 @@ from features.open_wire import open_wire
 from features.profiles import profile_spec
 from views.forgetting import Superseded, known_forgotten, scrub
 from views.projection import digest
+from views.redis_cases import Cases
 from views.redis_model import RedisModel
 
 _SALT_BYTES = 32
@@ -53,12 +54,14 @@ class Forgotten:
         state: arrival logs that were deleted (0 or 1).
         records: events of the read model that are nobody's now; they stay counted.
         alerts: alerts that were deleted from it.
+        cases: cases of theirs that were.
         remains: what is still elsewhere.
     """
 
     state: int
     records: int
     alerts: int
+    cases: int
     remains: tuple[Remaining, ...]
 
 
@@ -94,9 +97,10 @@ def forget(settings: Settings, profile: str, user_id: str) -> Forgotten:
         salt = model.salt(profile, secrets.token_bytes(_SALT_BYTES))
         model.forget(profile, digest(salt, user_id), now_ms)
         records, alerts = _scrub(model, profile)
+        cases = Cases(model).sweep(profile)
     finally:
         model.close()
-    return Forgotten(state, records, alerts, remains)
+    return Forgotten(state, records, alerts, cases, remains)
 
 
 def _scrub(model: RedisModel, profile: str) -> tuple[int, int]:

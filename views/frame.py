@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from core.names import DAY_MS, Decision
+from core.names import DAY_MS, CaseState, Decision
 from features.coded import Coded
 from features.declared import UNKNOWN
 from views import scorecard
@@ -208,7 +208,9 @@ class FrameStore:
         for row in self._alert_rows[begin:end][::-1].tolist():
             alert = self._alert(row)
             label = -1 if alert["label"] is None else alert["label"]
-            if wanted.label in {None, label} and wanted.admits(alert.get):
+            # Nobody works on the alerts of a file.
+            is_wanted = wanted.label in {None, label} and wanted.state in {None, CaseState.NEW}
+            if is_wanted and wanted.admits(alert.get):
                 if len(found) == limit:
                     return AlertPage(found, self._place(self._row[found[-1]["event_id"]]))
                 found.append(alert)
@@ -218,6 +220,11 @@ class FrameStore:
         """See ``Store``."""
         known = profile == self._events.profile and event_id in self._events.alerts
         return self._alert(self._row[event_id]) if known else None
+
+    def scored_ids(self, profile: str, event_ids: Sequence[str]) -> frozenset[str]:
+        """See ``Store``."""
+        known = self._row if profile == self._events.profile and self.scored else {}
+        return frozenset(one for one in event_ids if one in known)
 
     def said(self, profile: str, event_id: str) -> list[Labelled]:
         """A file has no past of its labels."""
@@ -273,6 +280,7 @@ class FrameStore:
     def _alert(self, row: int) -> dict[str, Any]:
         alert: dict[str, Any] = orjson.loads(self._events.alerts[self._events.event_id[row]])
         alert["label"] = self._label(row)
+        alert["case"] = None
         return alert
 
     def _label(self, row: int) -> int | None:

@@ -62,7 +62,7 @@ class ScoreSeen(_Timed, frozen=True, gc=False):
     age: float | None = None
     model: ModelSeen | None = None
     control: bool = False
-    control_weight: Annotated[float, Meta(ge=1, le=100_000)] | None = None
+    control_weight: Annotated[float, Meta(ge=1)] | None = None
 
     @property
     def units(self) -> int:

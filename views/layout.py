@@ -3,7 +3,7 @@
 All keys of a profile's read model begin with ``{namespace}:views:{{namespace:profile}}:``: those of
 a namespace can be deleted together, and the braces put a profile into one slot of a Redis Cluster,
 so that scripts may change it as a whole. ``meta`` names the generation that answers; its keys have
-the generation between prefix and these names:
+the generation between prefix and these names (``forgotten`` and ``cases`` belong to all of them):
 
 =================  ======  ======================================================================
 ``m``              hash    revision, first, last, horizon …; see ``views.redis_model.State``

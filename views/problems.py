@@ -51,6 +51,7 @@ _WHEN = {
     400: "A parameter or the body cannot be used.",
     401: "The token is needed.",
     404: "There is no such thing.",
+    412: "It has changed since it was seen.",
     413: "The body is too large.",
     415: "The body is not JSON.",
     421: "The Host header is not this server's.",

@@ -44,6 +44,7 @@ from views.layout import (
     pack_alert,
 )
 from views.periods import HOUR_MS
+from views.scorecard import MOST_WEIGHT
 from views.scripts import Command, binary
 from views.store import Place
 from views.tallies import Tallies
@@ -181,7 +182,7 @@ class Projection:
             device_id=None if gone else seen.device_id,
             version=None if seen.model is None else seen.model.version,
             control=seen.control,
-            weight=1 if seen.control_weight is None else seen.control_weight,
+            weight=1 if seen.control_weight is None else min(seen.control_weight, MOST_WEIGHT),
             said=said,
         )
         self._records[event_id] = new

@@ -13,7 +13,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from core.errors import RejectedEvent
 from core.messages import MAX_TEXT, TIME_PATTERN
-from core.names import PROFILES, Decision, Severity
+from core.names import PROFILES, CaseState, Decision, Severity
 from core.settings import Settings
 from features.rules_of_times import written_time
 from views.live_performance import MATURE_DAYS
@@ -147,6 +147,7 @@ class AlertsQuery(RowsQuery):
     label: Literal["fraud", "legitimate", "unknown"] | SkipJsonSchema[None] = _optional(
         "What it turned out to be; unknown: no label yet."
     )
+    state: CaseState | SkipJsonSchema[None] = _optional("Only with a case in this state.")
     cursor: Annotated[str, Field(max_length=2_048)] | SkipJsonSchema[None] = _optional(
         "next_cursor of the page before."
     )
@@ -162,6 +163,7 @@ class AlertsQuery(RowsQuery):
             device_id=self.device_id,
             user_id=self.user_id,
             label=None if self.label is None else _LABELS[self.label],
+            state=self.state,
         )
 
 

@@ -33,6 +33,7 @@ class State:
     Attributes:
         serving: the generation that answers, empty: none.
         forgotten: how many users were ever forgotten.
+        cases: how often a case was changed.
         revision: how often answers have changed.
         first_ms, last_ms: event times of the first and the last event; None: there is none.
         horizon_ms: events before are only kept as sums; a whole hour.
@@ -44,6 +45,7 @@ class State:
 
     serving: str
     forgotten: int
+    cases: int
     revision: int
     first_ms: int | None
     last_ms: int | None
@@ -91,7 +93,7 @@ class RedisModel:
             StateError: Redis cannot be reached.
         """
         begin = prefix(self.namespace, profile)
-        with _said():
+        with said():
             client = self.client
             meta, state, offsets, found = self._ask(
                 [f"{begin}meta"], [begin, generation, scripts.packed(commands)], client
@@ -129,33 +131,33 @@ class RedisModel:
             begin, generation, state.revision, state.forgotten,
             int(serving), int(changes), scripts.packed(commands),
         ]  # fmt: skip
-        with _said():
+        with said():
             client = self.client
             return bool(self._apply([f"{begin}meta"], arguments, client))
 
     def first_generation(self, profile: str, name: str) -> None:
         """Let ``name`` answer unless another does already."""
-        with _said():
+        with said():
             self.client.hsetnx(f"{prefix(self.namespace, profile)}meta", "generation", name)
 
     def serve(self, profile: str, generation: str) -> None:
         """From now on this generation answers."""
-        with _said():
+        with said():
             self.client.hset(f"{prefix(self.namespace, profile)}meta", "generation", generation)
 
     def delete(self, profile: str, generation: str) -> None:
         """Delete a generation."""
         begin = prefix(self.namespace, profile)
-        with _said():
+        with said():
             self._unlink(list(self._keys(f"{begin}{generation}:*")))
 
     def delete_others(self, profile: str, generation: str) -> int:
         """Delete every key of a profile's generations other than this one; how many there were."""
         begin = prefix(self.namespace, profile)
-        # Only a key with the generation in it; meta and the forgotten belong to all of them.
+        # Only a key with the generation in it; meta, cases and the forgotten belong to all of them.
         spared = (f"{begin}{generation}:".encode(), f"{begin}meta".encode(),
-                  f"{begin}forgotten".encode())  # fmt: skip
-        with _said():
+                  f"{begin}forgotten".encode(), f"{begin}cases".encode())  # fmt: skip
+        with said():
             doomed = [key for key in self._keys(f"{begin}*") if not key.startswith(spared)]
             return self._unlink(doomed)
 
@@ -170,14 +172,14 @@ class RedisModel:
 
     def forgotten(self, profile: str) -> dict[bytes, int]:
         """Digest of each forgotten user → the moment, milliseconds since 1970."""
-        with _said():
+        with said():
             found = self.client.hgetall(f"{prefix(self.namespace, profile)}forgotten")
         return {digest: int(moment) for digest, moment in found.items()}
 
     def forget(self, profile: str, digest: bytes, moment_ms: int) -> None:
         """Note a forgotten user; whoever is at work on a change has to begin again."""
         begin = prefix(self.namespace, profile)
-        with _said():
+        with said():
             pipeline = self.client.pipeline(transaction=True)
             pipeline.hset(f"{begin}forgotten", digest, moment_ms)
             pipeline.hincrby(f"{begin}meta", "forgotten", 1)
@@ -186,24 +188,24 @@ class RedisModel:
     def salt(self, profile: str, proposed: bytes) -> bytes:
         """What forgotten users are hashed with; ``proposed`` where there is none yet."""
         meta = f"{prefix(self.namespace, profile)}meta"
-        with _said():
+        with said():
             self.client.hsetnx(meta, "salt", proposed)
             return bytes(self.client.hget(meta, "salt"))
 
     def beat(self, who: str, heartbeat: bytes) -> None:
         """Note what a projector says of itself."""
-        with _said():
+        with said():
             self.client.hset(heartbeats(self.namespace), who, heartbeat)
 
     def beats(self) -> dict[str, bytes]:
         """Who → what it last said."""
-        with _said():
+        with said():
             found = self.client.hgetall(heartbeats(self.namespace))
         return {who.decode(): heartbeat for who, heartbeat in found.items()}
 
     def lost_beats(self, who: Sequence[str]) -> None:
         """Forget what those said."""
-        with _said():
+        with said():
             self.client.hdel(heartbeats(self.namespace), *who)
 
     def close(self) -> None:
@@ -231,7 +233,7 @@ def _connect(url: str) -> Client:
 
 
 @contextmanager
-def _said() -> Iterator[None]:
+def said() -> Iterator[None]:
     """Errors of Redis as errors of ours."""
     try:
         yield
@@ -264,6 +266,7 @@ def _state(
     return State(
         serving=meta.get("generation", b"").decode(),
         forgotten=int(meta.get("forgotten", 0)),
+        cases=int(meta.get("cases", 0)),
         revision=number("revision") or 0,
         first_ms=number("first"),
         last_ms=number("last"),

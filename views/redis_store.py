@@ -11,11 +11,9 @@ several round trips: what comes in between may be in a part of the answer only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
-import orjson
 
 from core.errors import StateError
 from core.names import PROFILES
@@ -26,20 +24,16 @@ from views.counts import Counts, DeviceCounts, Dimension
 from views.cover import Cover, cover
 from views.layout import (
     COUNTERS,
-    NO_LABEL,
-    Facets,
     Kept,
-    alert_of,
-    alerts_key,
     device_entry,
-    index_entry,
     known,
     member,
     place_of,
     unpack,
-    unpack_alert,
 )
 from views.periods import HOUR_MS, Bucket, Span, bucket_starts
+from views.redis_alerts import RedisAlerts, find
+from views.redis_cases import Cases
 from views.redis_model import RedisModel, State
 from views.redis_scorecards import scorecards_of
 from views.redis_sums import add, counts, hours_asked, hours_of, values_asked, values_of
@@ -66,12 +60,17 @@ _NOTHING = Cover(0, 0, ())
 class RedisStore:
     """Answers from the read model of a namespace (see ``views.store.Store``); threads may share it.
 
+    Attributes:
+        cases: of the namespace.
+
     Args:
         settings: where Redis is, and the namespace.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._model = RedisModel(settings)
+        self.cases = Cases(self._model)
+        self._alerts = RedisAlerts(self._model, self.cases)
         self._states: dict[str, State] = {}
 
     @property
@@ -91,7 +90,9 @@ class RedisStore:
     def revision(self) -> str:
         """See ``Store``."""
         states = [self._state(profile) for profile in PROFILES]
-        return "|".join(f"{one.serving}.{one.revision}.{one.forgotten}" for one in states)
+        return "|".join(
+            f"{one.serving}.{one.revision}.{one.forgotten}.{one.cases}" for one in states
+        )
 
     def extent(self, profile: str) -> tuple[int, int] | None:
         """See ``Store``."""
@@ -162,29 +163,25 @@ class RedisStore:
         self, profile: str, span: Span, wanted: AlertFilter, after: Place | None, limit: int
     ) -> AlertPage:
         """See ``Store``; those before the horizon are not kept."""
-        found: list[dict[str, Any]] = []
-        last: Place | None = None
-        is_filtered = wanted != AlertFilter()
-        for place, alert in self._alerts(profile, span, wanted, after, limit, is_filtered):
-            if len(found) == limit:
-                return AlertPage(found, last)
-            found.append(alert)
-            last = place
-        return AlertPage(found, None)
+        return self._alerts.page(profile, span, wanted, after, limit)
 
     def alert(self, profile: str, event_id: str) -> Mapping[str, Any] | None:
         """See ``Store``."""
-        state, (packed, event) = self._model.ask(
-            profile, [("HGET", alerts_key(event_id), event_id), _find(event_id)]
+        return self._alerts.one(profile, event_id)
+
+    def scored_ids(self, profile: str, event_ids: Sequence[str]) -> frozenset[str]:
+        """See ``Store``."""
+        state, found = self._model.ask(profile, [find(one) for one in event_ids])
+        kept = zip(event_ids, (None if one is None else unpack(one) for one in found), strict=True)
+        return frozenset(
+            event_id
+            for event_id, one in kept
+            if one is not None and one.time_ms is not None and one.time_ms >= state.horizon_ms
         )
-        if packed is None:
-            return None
-        time_ms, message = unpack_alert(packed)
-        return _with_label(message, _label(state, event)) if time_ms >= state.horizon_ms else None
 
     def said(self, profile: str, event_id: str) -> list[Labelled]:
         """See ``Store``."""
-        state, (event,) = self._model.ask(profile, [_find(event_id)])
+        state, (event,) = self._model.ask(profile, [find(event_id)])
         kept = None if event is None else unpack(event)
         if kept is None or kept.hour * HOUR_MS < state.horizon_ms:
             return []
@@ -246,55 +243,6 @@ class RedisStore:
             state = now
         return made_of, replies
 
-    def _alerts(
-        self,
-        profile: str,
-        span: Span,
-        wanted: AlertFilter,
-        after: Place | None,
-        limit: int,
-        is_filtered: bool,
-    ) -> Iterator[tuple[Place, dict[str, Any]]]:
-        """All alerts that are wanted, the latest first."""
-        state = self._state(profile)
-        lowest = b"[" + member(Place(max(span.from_ms or 0, state.horizon_ms), ""))
-        upper = [] if after is None else [member(after)]
-        upper += [] if span.to_ms is None else [member(Place(max(span.to_ms, 0), ""))]
-        highest = b"(" + min(upper) if upper else b"+"
-        chunk = _CHUNK if is_filtered else min(limit + 1, _CHUNK)
-        while True:
-            asked: Command = (
-                "ZREVRANGEBYLEX", "x", binary(highest), binary(lowest), "LIMIT", 0, chunk,
-            )  # fmt: skip
-            members = self._model.ask(profile, [asked])[1][0]
-            some = [
-                one for one in map(alert_of, members) if wanted.admits(partial(getattr, one[1]))
-            ]
-            yield from self._labelled(profile, some, wanted.label)
-            if len(members) < chunk:
-                return
-            highest = b"(" + member(alert_of(members[-1])[0])
-
-    def _labelled(
-        self, profile: str, some: Sequence[tuple[Place, Facets]], label: int | None
-    ) -> Iterator[tuple[Place, dict[str, Any]]]:
-        """Messages of alerts with their labels; with one label only, if that is wanted."""
-        ids = [place.event_id for place, _ in some]
-        state, events = self._model.ask(profile, [_find(one) for one in ids])
-        labels = [_label(state, event) for event in events]
-        rows = [
-            row for row, has in enumerate(labels)
-            if label is None or label == (NO_LABEL if has is None else has)
-        ]  # fmt: skip
-        for start in range(0, len(rows), 50):  # messages are large, and a page may be full
-            part = rows[start : start + 50]
-            messages = self._model.ask(
-                profile, [("HGET", alerts_key(ids[row]), ids[row]) for row in part]
-            )[1]
-            for row, packed in zip(part, messages, strict=True):
-                if packed is not None:  # it may have been deleted a moment ago
-                    yield some[row][0], _with_label(unpack_alert(packed)[1], labels[row])
-
     def _events_of(
         self, profile: str, device_id: str, span: Span, before: Place | None
     ) -> Iterator[tuple[str, Kept]]:
@@ -350,23 +298,3 @@ def _of_records(span: Span) -> Callable[[State], Cover]:
         return _covered(Span(span.from_ms or state.horizon_ms, span.to_ms))(state)
 
     return covered
-
-
-def _find(event_id: str) -> Command:
-    bucket, rest = index_entry(event_id)
-    return ("FIND", bucket, binary(rest), event_id)
-
-
-def _label(state: State, event: bytes | None) -> int | None:
-    """Label in the answer to ``_find``."""
-    if event is None:
-        return None
-    kept = unpack(event)
-    is_known = kept.label != NO_LABEL and kept.hour * HOUR_MS >= state.horizon_ms
-    return kept.label if is_known else None
-
-
-def _with_label(message: bytes, label: int | None) -> dict[str, Any]:
-    alert: dict[str, Any] = orjson.loads(message)
-    alert["label"] = label
-    return alert

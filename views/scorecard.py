@@ -35,8 +35,9 @@ _BANDS_LIST: list[float] = BANDS.tolist()
 _FLOAT32 = struct.Struct("f")
 #: Behind every day there can be.
 _NO_DAY = 1_000_000
-#: Units of weights: 1 is so many.
+#: Units of weights: 1 is so many; and the largest weight, so that a batch stays below 2⁵³.
 WEIGHT_SCALE = 1_000
+MOST_WEIGHT = 100_000
 #: Units of scores.
 SCORE_SCALE = 1_000_000
 

@@ -84,8 +84,8 @@ def add_origins(app: Flask, settings: Settings) -> None:
         CORS(
             app,
             origins=origins,
-            methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "If-None-Match"],
+            methods=["GET", "POST", "PUT"],
+            allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match"],
             expose_headers=["ETag", "Retry-After"],
             supports_credentials=False,
         )

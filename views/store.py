@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import FraudstreamError
+from core.names import CaseState
 from features.declared import UNKNOWN
 from views.counts import Counts, DeviceCounts, Dimension
 from views.periods import Bucket, Span
@@ -39,6 +40,7 @@ class AlertFilter:
         severity, decision, country, browser, source, device_id, user_id: as in the alert
             (``unknown`` for missing ones).
         label: 1 fraud, 0 not, −1 without a label.
+        state: of its case.
     """
 
     severity: str | None = None
@@ -49,9 +51,10 @@ class AlertFilter:
     device_id: str | None = None
     user_id: str | None = None
     label: int | None = None
+    state: CaseState | None = None
 
     def admits(self, value_of: Callable[[str], str | None]) -> bool:
-        """Whether an alert passes, whatever its label.
+        """Whether an alert passes, whatever its label and its case.
 
         Args:
             value_of: name of an attribute here → the alert's value, None where missing.
@@ -65,7 +68,7 @@ class AlertFilter:
         return True
 
 
-_FILTERED = tuple(one.name for one in fields(AlertFilter) if one.name != "label")
+_FILTERED = tuple(one.name for one in fields(AlertFilter) if one.name not in {"label", "state"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,8 @@ class AlertPage:
     """Some alerts, the latest event first.
 
     Attributes:
-        alerts: messages as on ``fraud-alerts``, each with ``label`` (0, 1 or None) added.
+        alerts: messages as on ``fraud-alerts``, each with ``label`` (0, 1 or None) and ``case``
+            (``views.case.Case.fields``; None where there are no cases) added.
         next: where the next page begins (behind this place); None: there is none.
     """
 
@@ -211,6 +215,9 @@ class Store(Protocol):
 
     def alert(self, profile: str, event_id: str) -> Mapping[str, Any] | None:
         """One alert, as in ``AlertPage``."""
+
+    def scored_ids(self, profile: str, event_ids: Sequence[str]) -> frozenset[str]:
+        """Those of some events that have a score and are still remembered."""
 
     def said(self, profile: str, event_id: str) -> list[Labelled]:
         """The latest ten labels of an event, the latest first; none where their past is unknown."""

@@ -61,7 +61,7 @@ def alert(of: Mapping[str, Any], severity: str = "high") -> dict[str, Any]:
     """The alert that goes with a score."""
     shared = (
         "event_id", "profile", "event_time", "score", "decision", "amount", "user_id", "device_id",
-        "country", "browser", "source",
+        "country", "browser", "source", "model",
     )  # fmt: skip
     return {name: of[name] for name in shared} | {"severity": severity, "reasons": []}
 
@@ -246,7 +246,7 @@ def alerts_of(store: Store, span: Span, wish: AlertFilter, limit: int) -> list[A
     after: Place | None = None
     while True:
         page = store.alerts(PROFILE, span, wish, after, limit)
-        found += [page.alerts, page.next]
+        found += [[one | {"case": None} for one in map(dict, page.alerts)], page.next]
         if page.next is None:
             return found
         after = page.next
