@@ -12,6 +12,7 @@ import sys
 import typer
 
 from bench.ceiling import ceiling
+from bench.challenger import challenger
 from bench.dashboards import dashboards
 from bench.memory import memory
 from bench.offline import offline
@@ -36,6 +37,7 @@ app.command()(memory)
 app.command()(velocity)
 app.command()(recipes)
 app.command()(reasons)
+app.command()(challenger)
 app.command()(dashboards)
 app.command("views-http")(views_http)
 app.command("views-memory")(views_memory)

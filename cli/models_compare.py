@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.stream_options import StreamProfile
-from core.settings import load_settings
+from cli.stream_options import Namespace, StreamProfile
+from core.errors import ConfigError
+from core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,20 +39,38 @@ _DIGITS = {"brier": 4}
 
 
 def compare(
-    first: Annotated[str, typer.Argument(help="Such as v1.")],
-    second: Annotated[str, typer.Argument(help="Such as v2.")],
+    first: Annotated[str | None, typer.Argument(help="Such as v1.")] = None,
+    second: Annotated[str | None, typer.Argument(help="Such as v2.")] = None,
     profile: StreamProfile = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Champion and challenger, on the events of the stream.")
+    ] = False,
+    since: Annotated[str | None, typer.Option(help="With --live: events from here on.")] = None,
+    until: Annotated[str | None, typer.Option(help="With --live: events before this.")] = None,
+    namespace: Namespace = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Compare two versions: figures, differences, and whether a difference may be chance.
 
     Where both were judged on the same events, the difference is that of pairs, which sees much more
-    than two intervals held against each other.
+    than two intervals held against each other. With --live it is champion and challenger on the
+    events that workers scored with both, joined with the labels there are.
 
-    Example:
+    Examples:
 
         fraudstream models compare v1 v2 --profile ecommerce
+
+        fraudstream models compare --live --since 2026-01-08
     """
+    if live:
+        if first is not None:
+            raise ConfigError("--live compares champion and challenger: leave the versions out")
+        _compare_live(load_settings(profile=profile, namespace=namespace), since, until, as_json)
+        return
+    if first is None or second is None:
+        raise ConfigError("two versions are compared: name both, or use --live")
+    if since is not None or until is not None:
+        raise ConfigError("--since and --until are for --live: a version's test events are fixed")
     from rich.console import Console
 
     from model.comparison import compare_versions
@@ -66,6 +85,27 @@ def compare(
         return
     champion = registry.pointer(settings.profile)
     print_comparison(found, versions, champion, Console(highlight=False))
+
+
+def _compare_live(settings: Settings, since: str | None, until: str | None, as_json: bool) -> None:
+    from rich.console import Console
+
+    from cli.models_live import decisions_table, heading, live_pairs, pair_as_dict
+
+    pairs = live_pairs(settings, since, until)
+    if as_json:
+        found = {"profile": settings.profile, "pairs": [pair_as_dict(pair) for pair in pairs]}
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    console = Console(highlight=False)
+    for pair in pairs:
+        for line in heading(pair):
+            console.print(line, markup=False, soft_wrap=True)
+        console.print(decisions_table(pair))
+        if pair.labelled_metrics is not None:
+            names = (pair.champion, pair.challenger)
+            console.print(_split_table(names, "labelled events", pair.labelled_metrics))
+        console.print()
 
 
 def comparison_as_dict(found: Comparison, profile: str) -> dict[str, Any]:
@@ -91,13 +131,13 @@ def print_comparison(
         )
     for name, split in found.splits.items():
         console.print()
-        console.print(_split_table(found, name, split))
+        console.print(_split_table((found.first, found.second), name, split))
     console.print()
     for line in _reading(found):
         console.print(f"  {line}", markup=False, soft_wrap=True)
 
 
-def _split_table(found: Comparison, name: str, split: SplitComparison) -> Table:
+def _split_table(versions: tuple[str, str], name: str, split: SplitComparison) -> Table:
     from rich.table import Table
 
     from model.results import TITLES
@@ -109,9 +149,10 @@ def _split_table(found: Comparison, name: str, split: SplitComparison) -> Table:
         title_justify="left",
     )
     table.add_column("", max_width=27)
-    for title in (found.first, found.second, f"{found.second} − {found.first}", "p"):
+    first, second = versions
+    for title in (first, second, f"{second} − {first}", "p"):
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column(found.second)
+    table.add_column(second)
     for metric in _SHOWN:
         one = split.metrics[metric]
         table.add_row(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from core.metrics import ALERTS, MODEL_INFO, MODEL_TRAINED, SCORE, TRANSACTIONS
-from grafana import palette
+from core.names import Role
+from grafana import challenger, labels, palette
 from grafana.frame import MODEL_UID, PROFILE, Row, dashboard, restarts
 from grafana.panels import AnyPanel, Query, Text, bars, figure, heat, over_time, timeline
 from grafana.queries import RANGE, at_most, events, mean, of, per_second, quantile, share, total
@@ -27,6 +28,8 @@ def build() -> Dashboard:
             Row("In use", _in_use()),
             Row("Scores", _scores()),
             Row("Decisions", _decisions()),
+            challenger.row(),
+            labels.row(),
         ],
         [PROFILE],
         [restarts()],
@@ -35,13 +38,14 @@ def build() -> Dashboard:
 
 def _in_use() -> list[AnyPanel]:
     info = f"max by (name, version, role) ({of(MODEL_INFO)})"
+    decides = of(MODEL_INFO, fixed=f'role="{Role.CHAMPION}"')
     age = f"time() - min ({of(MODEL_TRAINED)})"
     everything = events(SCORE, RANGE)
     unsure = share(_between(*_UNSURE, RANGE), everything)
     return [
         figure(
             Text("Model in use", "Name and version; several during a promotion.", "short", 6, 4),
-            Query(info, "{{name}} {{version}}"),
+            Query(f"max by (name, version) ({decides})", "{{name}} {{version}}"),
             none="no model",
             shows_name=True,
         ),
@@ -75,7 +79,13 @@ def _in_use() -> list[AnyPanel]:
             none="no transactions",
         ),
         timeline(
-            Text("Model versions", "Which version decided when.", "short", 24, 5),
+            Text(
+                "Model versions",
+                "Which version decided when, and which was scored beside it.",
+                "short",
+                24,
+                5,
+            ),
             Query(info, "{{name}} {{version}} ({{role}})"),
             {"1": ("in use", palette.GOOD)},
         ),

@@ -256,7 +256,7 @@ class Registry:
         path = self._folder(profile) / role
         try:
             lines = path.read_text(encoding="utf-8", errors="replace").split()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
         bad = [line for line in lines if not _VERSION.fullmatch(line)]
         if bad:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import TextIO
 
 import numpy as np
-from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.openmetrics.exposition import generate_latest
 
 from core import metrics as declared
 from core.names import Decision, RejectCode, Severity
 from features.declared import BROWSERS, COUNTRIES, SOURCES
+from model.challenge import Challenged
+from model.decision import decide
 from stream.metrics import WorkerMetrics
 
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
@@ -59,7 +61,7 @@ def _pages(place: int, totals: Totals) -> Iterator[tuple[int, str]]:
     """Pages of one worker, one for each scrape."""
     chance = np.random.default_rng(place)
     metrics = WorkerMetrics("ecommerce")
-    metrics.show_model("fraud", "3", START - 86_400)
+    metrics.show_model("fraud", "3", START - 86_400, challenger="4")
     for at in range(START, END, STEP_S):
         for partition in range(place, 8, 2):
             metrics.note_lag(TOPIC, partition, int(chance.integers(0, 50)))
@@ -77,7 +79,20 @@ def _views_pages() -> Iterator[tuple[int, str]]:
     )
     one = declared.HTTP_SECONDS
     seconds = Histogram(one.family, one.text, one.labels, buckets=one.buckets, registry=registry)
+    one = declared.LABELS
+    labels = Counter(one.family, one.text, one.labels, registry=registry)
+    shares = [
+        Gauge(one.family, one.text, one.labels, registry=registry)
+        for one in (declared.LIVE_PRECISION, declared.LIVE_RECALL)
+    ]
+    one = declared.LABELLED_SHARE
+    Gauge(one.family, one.text, one.labels, registry=registry).labels("ecommerce").set(0.8)
     for at in range(START, END, STEP_S):
+        for outcome in declared.OUTCOMES:
+            labels.labels("ecommerce", outcome).inc(int(chance.integers(0, 5)))
+        for version in ("v1", "v2"):
+            for share in shares:
+                share.labels("ecommerce", version).set(float(chance.uniform(0.4, 0.9)))
         for rank in range(1, 11):
             top.labels(str(rank), f"device-{rank}").set(30 - 2 * rank)
         lag.set(int(chance.integers(0, 5)))
@@ -108,6 +123,10 @@ def _work(metrics: WorkerMetrics, chance: np.random.Generator, totals: Totals) -
         decision,
         severities[np.minimum((score * 4).astype(int), 3)].tolist(),
         amount,
+    )
+    other = np.clip(score + chance.normal(0, 0.1, n), 0, 1).astype(np.float32)
+    metrics.observe_challenged(
+        Challenged("4", "0" * 64, other, decide(other, 0.5, 0.8), decide(score, 0.5, 0.8))
     )
     metrics.latency.observe(chance.gamma(2, 0.01, n))
     metrics.batch_size.observe(np.array([n]))

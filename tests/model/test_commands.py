@@ -222,3 +222,45 @@ def test_options_that_make_no_sense_are_refused(
     csv: Path, options: tuple[str, ...], says: str
 ) -> None:
     assert says in refused(ConfigError, "train", str(csv), *options)
+
+
+def test_a_challenger_is_promoted_listed_and_retired(stored: Registry, csv: Path) -> None:
+    stored.promote("ecommerce", "v1")
+    trained = output_of("train", str(csv), "--quick", "--challenger")
+    assert (trained["version"], trained["promoted"], trained["challenger"]) == ("v2", False, True)
+    assert [(one["champion"], one["challenger"]) for one in output_of("models", "list")] == [
+        (True, False), (False, True),
+    ]  # fmt: skip
+    assert "challenger" in run("models", "list").stdout
+    assert output_of("models", "retire") == {
+        "profile": "ecommerce", "challenger": None, "previous": "v2",
+    }  # fmt: skip
+    assert "no ecommerce model challenges the champion" in run("models", "retire").stdout
+    assert output_of("models", "promote", "v2", "--challenger") == {
+        "profile": "ecommerce", "challenger": "v2", "previous": None,
+    }  # fmt: skip
+    assert "cannot challenge itself" in refused(
+        ModelError, "models", "promote", "v1", "--challenger"
+    )
+    assert stored.pointer("ecommerce") == "v1"
+
+
+def test_a_challenger_needs_a_champion_and_is_not_promoted_too(csv: Path) -> None:
+    assert "no ecommerce champion to challenge" in refused(
+        ConfigError, "train", str(csv), "--quick", "--challenger"
+    )
+    assert "exclude each other" in refused(
+        ConfigError, "train", str(csv), "--quick", "--challenger", "--promote"
+    )
+
+
+def test_since_learns_from_later_events_and_keeps_the_others_as_history(csv: Path) -> None:
+    since = "2015-01-21T00:00:00Z"
+    found = output_of("train", str(csv), "--quick", "--since", since)["training"]
+    assert found["since"] == "2015-01-21T00:00:00.000Z"
+    assert found["first"] >= found["since"]
+    whole = output_of("train", str(csv), "--quick")["training"]
+    assert whole["since"] is None
+    assert found["rows"] + found["unlabelled"] == whole["rows"] + whole["unlabelled"]
+    none = refused(DataError, "train", str(csv), "--quick", "--since", "2030-01-01")
+    assert "events from --since on has a label" in none

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from core.errors import ConfigError, ModelError
+from core.names import Role
 from model.metadata import METADATA_SCHEMA, decode_metadata, encode_metadata
 from model.registry import DIGESTS_FILE, METADATA_FILE, ModelVersion, Registry
 
@@ -204,3 +206,53 @@ def test_metadata_survive_writing_and_reading(trained: ModelVersion) -> None:
     assert decode_metadata(raw, "metadata.json") == trained.metadata
     with pytest.raises(ModelError, match=r"metadata.json.*fraudstream train CSV"):
         decode_metadata(raw.replace(b'"review"', b'"reviewed"', 1), "metadata.json")
+
+
+def test_the_challenger_is_never_the_champion(registry: Registry, trained: ModelVersion) -> None:
+    registry.promote(PROFILE, "v1")
+    with pytest.raises(ModelError, match="v1 is the champion, it cannot challenge itself"):
+        registry.promote(PROFILE, "v1", Role.CHALLENGER)
+    second, third = add(registry, trained), add(registry, trained)
+    registry.promote(PROFILE, second, Role.CHALLENGER)
+    registry.promote(PROFILE, third)
+    assert registry.pointer(PROFILE, Role.CHALLENGER) == second
+    registry.promote(PROFILE, second)
+    assert registry.pointer(PROFILE, Role.CHALLENGER) is None
+    registry.promote(PROFILE, third, Role.CHALLENGER)
+    assert registry.rollback(PROFILE) == third
+    assert registry.pointer(PROFILE, Role.CHALLENGER) is None
+
+
+def test_a_challenge_is_ended_once(registry: Registry, trained: ModelVersion) -> None:
+    registry.promote(PROFILE, "v1")
+    registry.promote(PROFILE, add(registry, trained), Role.CHALLENGER)
+    assert registry.retire(PROFILE) == "v2"
+    assert registry.retire(PROFILE) is None
+    assert registry.pointer(PROFILE) == "v1"
+
+
+def test_of_many_who_take_a_champion_back_exactly_one_does(
+    registry: Registry, trained: ModelVersion
+) -> None:
+    for version in ("v1", add(registry, trained), add(registry, trained)):
+        registry.promote(PROFILE, version)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: registry.take_back(PROFILE, "v3"), range(24)))
+    assert sorted(filter(None, found)) == ["v2"]
+    assert registry.history(PROFILE) == ["v2", "v1"]
+
+
+def test_what_is_champion_no_longer_is_not_taken_back(
+    registry: Registry, trained: ModelVersion
+) -> None:
+    registry.promote(PROFILE, "v1")
+    registry.promote(PROFILE, add(registry, trained))
+    assert registry.take_back(PROFILE, "v1") is None
+    assert registry.history(PROFILE) == ["v2", "v1"]
+
+
+def test_pointers_change_one_after_another(registry: Registry, trained: ModelVersion) -> None:
+    versions = [add(registry, trained) for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda version: registry.promote(PROFILE, version), versions))
+    assert sorted(registry.history(PROFILE)) == sorted(versions)
