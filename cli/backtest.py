@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -115,12 +116,14 @@ def backtest(
         countries = load_country_table(settings.ip_table)
         rows = as_replayed(data.batch)
         batch = data.batch.take(rows)
+        makers = [
+            _maker(settings, countries, against, against_rules),
+            _maker(settings, countries, model, rules),
+        ]
         sides = []
-        for version, name in ((against, against_rules), (model, rules)):
-            title, decisions = _side(settings, countries, version, name)
+        for title, maker in zip(_titles(makers, (against_rules, rules)), makers, strict=True):
             task = bar.add_task(f"judging by {title}", total=len(batch))
-            tell = partial(_tell, bar, task)
-            sides.append(judged(title, batch, countries, decisions, tell))
+            sides.append(judged(title, batch, countries, maker, partial(_tell, bar, task)))
         seen = _within(batch.time_ms, span)
         known, asked = (one.take(seen) for one in sides)
         found = compare(subject_of(batch, data.label[rows]).take(seen), known, asked, examples)
@@ -148,19 +151,28 @@ def _write_report(found: Backtest, source: str, out: Path) -> None:
         file.write_text(page, "utf-8")
 
 
-def _side(
+def _maker(
     settings: Settings, countries: CountryTable, version: str, rules: str | None
-) -> tuple[str, DecisionMaker]:
-    """What a side is called, and how it decides."""
+) -> DecisionMaker:
+    """How a side decides."""
     from stream.decisions import load_decision_maker
 
     if rules is not None:
         path = None if rules == _NONE else Path(rules)
         settings = settings.model_copy(update={"rules": path})
-    decisions = load_decision_maker(settings, countries, None if version == _CHAMPION else version)
-    name = decisions.version.metadata.version
-    title = f"{_CHAMPION} {name}" if version == _CHAMPION else name
-    return title if rules is None else f"{title} with {Path(rules).name}", decisions
+    return load_decision_maker(settings, countries, None if version == _CHAMPION else version)
+
+
+def _titles(makers: Sequence[DecisionMaker], rules: Sequence[str | None]) -> list[str]:
+    """What the sides are called: by that in which they differ."""
+    versions = [one.version.metadata.version for one in makers]
+    named = ["the rules in use" if one is None else Path(one).name for one in rules]
+    named = ["no rules" if one == _NONE else one for one in named]
+    if versions[0] == versions[1]:
+        return named
+    if rules[0] == rules[1]:
+        return versions
+    return [f"{version} with {name}" for version, name in zip(versions, named, strict=True)]
 
 
 def _tell(bar: Progress, task: TaskID, done: int) -> None:

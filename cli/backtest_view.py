@@ -35,8 +35,15 @@ def show_backtest(found: Backtest, source: str, console: Console) -> None:
 def _table(heading: str, block: Block) -> Table:
     table = Table(title=escape(block.title or heading), title_justify="left")
     for place, head in enumerate(block.head):
-        table.add_column(escape(head), justify="right" if block.figures and place else "left")
+        figures = bool(block.figures and place)
+        table.add_column(escape(head), justify="right" if figures else "left", no_wrap=figures)
     for number, row in enumerate(block.rows):
         style = "bold" if number in block.marked else ""
-        table.add_row(*(escape(cell.replace("`", "")) for cell in row), style=style)
+        table.add_row(*(_cell(block, cell) for cell in row), style=style)
     return table
+
+
+def _cell(block: Block, text: str) -> str:
+    """Without the marks of code; an interval stands below its figure."""
+    plain = text.replace("`", "")
+    return escape(plain.replace(" (", "\n(") if block.figures else plain)

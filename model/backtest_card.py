@@ -12,9 +12,10 @@ from model.card_blocks import Block, Card, Items, Picture, Section, Table, Text
 from model.comparison import EVEN, Difference
 from model.figures import money
 from model.plot_canvas import canvas, house_style, legend_below, png
-from model.results import TITLES
+from model.results import TITLES, Interval
 
 DAYS = "days.png"
+_MONEY = "cost_per_1000"
 SHOWN = (
     "precision", "recall", "f1", "average_precision", "recall_at_fpr_1pct", "cost_per_1000",
 )  # fmt: skip
@@ -116,7 +117,13 @@ def _figures(found: Backtest) -> list[Block]:
     if found.metrics is None:
         return []
     rows = tuple(
-        (TITLES[name], str(one.first), str(one.second), _gap(one), one.verdict)
+        (
+            TITLES[name],
+            _figure(name, one.first),
+            _figure(name, one.second),
+            _gap(name, one),
+            one.verdict,
+        )
         for name, one in found.metrics.metrics.items()
         if name in SHOWN
     )
@@ -204,11 +211,19 @@ def _cells(found: Backtest, group: Group) -> tuple[str, ...]:
     return (f"{group.events:,}", *labels, money(group.amount))
 
 
-def _gap(one: Difference) -> str:
+def _figure(name: str, one: Interval) -> str:
+    if name != _MONEY or one.value is None or one.low is None or one.high is None:
+        return str(one)
+    return f"{one.value:,.0f} ({one.low:,.0f}–{one.high:,.0f})"
+
+
+def _gap(name: str, one: Difference) -> str:
     gap = one.difference
     if gap.value is None or gap.low is None or gap.high is None:
         return "–"
-    return f"{gap.value:+.3f} ({gap.low:+.3f} to {gap.high:+.3f})"
+    digits = "+,.0f" if name == _MONEY else "+.3f"
+    value, low, high = (format(each, digits) for each in (gap.value, gap.low, gap.high))
+    return f"{value} ({low} to {high})"
 
 
 def _count(value: int | None) -> str:

@@ -57,10 +57,13 @@ def judged(
     score = np.empty(len(batch), np.float32)
     decision = np.empty(len(batch), np.int8)
     rules: list[list[str]] = []
+    shadow = set()
     places = np.zeros(len(batch), np.int64)
     for scored in offline_scores(batch, countries, decisions, ("backtest", places), ""):
         rows = slice(len(rules), len(rules) + len(scored.batch))
         score[rows], decision[rows] = scored.score, decision_codes(scored.decision)
-        rules.extend([] for _ in range(len(scored.batch)))
+        met = scored.rules or [()] * len(scored.batch)
+        rules.extend([hit.name for hit in hits] for hits in met)
+        shadow |= {hit.name for hits in met for hit in hits if hit.shadow}
         progress(len(rules))
-    return Verdicts(title, score, decision, rules)
+    return Verdicts(title, score, decision, rules, frozenset(shadow))

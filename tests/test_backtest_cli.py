@@ -13,7 +13,9 @@ from typer.testing import CliRunner, Result
 
 from cli.backtest import backtest
 from cli.score import score
-from core.errors import ConfigError, ModelError
+from core.errors import ConfigError, ModelError, RulesError
+from features.batch import AMOUNT_SCALE
+from features.csv_source import read_transactions
 from model.registry import Registry
 from tests.model.events import DAY, START, labelled_events, write_csv
 from tests.test_score_cli import train
@@ -72,7 +74,7 @@ def test_each_side_is_what_score_says_of_that_version(made: tuple[Path, Registry
         number = ("against", "candidate").index(side)
         figure = found["metrics"]["metrics"]["precision"][("first", "second")[number]]
         assert figure["value"] == pytest.approx(other["labels"]["precision"], abs=1e-6)
-    assert found["against"]["title"] == "champion v1"
+    assert found["against"]["title"] == "v1"
     assert found["candidate"]["title"] == "v2"
 
 
@@ -92,8 +94,28 @@ def test_report_and_tables(made: tuple[Path, Registry], tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "What would have happened" in result.output
     page = (tmp_path / "report.html").read_text()
-    assert "backtest: v2 against champion v1" in page
+    assert "backtest: v2 against v1" in page
     assert "data:image/png;base64," in page
+
+
+def test_rules_are_what_differs(made: tuple[Path, Registry], tmp_path: Path) -> None:
+    """A rule that blocks what a worker would allow, and one in shadow that changes nothing."""
+    (tmp_path / "new.yaml").write_text(
+        "- {name: large, when: amount > 40, action: block, reason: a large amount}\n"
+        "- {name: small, when: amount <= 40, action: block, reason: a small one, shadow: true}\n"
+    )
+    data = read_transactions(made[0])
+    large = data.batch.amount > 40 * AMOUNT_SCALE
+    assert 0 < large.sum() < len(large)
+    found = result_of(made[0], "--rules", "new.yaml", "--against-rules", "none")
+    assert [found[side]["title"] for side in ("against", "candidate")] == ["no rules", "new.yaml"]
+    hits = {one["rule"]: (one["shadow"], one["hits"]["events"]) for one in found["rules"]}
+    assert hits == {"large": (False, large.sum()), "small": (True, (~large).sum())}
+    assert found["candidate"]["blocked"] >= large.sum()
+    alone = found["overlap"]["only_candidate"]["events"]
+    before = found["against"]["alerts"]["events"]
+    assert found["candidate"]["alerts"]["events"] == before + alone
+    assert found["examples"]["only_candidate"][0]["candidate_rules"] == ["large"]
 
 
 @pytest.mark.parametrize(
@@ -102,6 +124,7 @@ def test_report_and_tables(made: tuple[Path, Registry], tmp_path: Path) -> None:
         ([], ConfigError, "are the same"),
         (["--model", "v9"], ModelError, "'v9' is not under"),
         (["--model", "v2", "--out", "report.pdf"], ConfigError, "does not end in .html"),
+        (["--rules", "nowhere.yaml"], RulesError, "nowhere.yaml"),
         (["--model", "v2", "--since", "then"], ConfigError, "--since 'then' is not a time"),
         (["--model", "v2", "--since", "2199-01-01"], ConfigError, "no event lies between"),
     ],
