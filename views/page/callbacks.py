@@ -51,10 +51,16 @@ def add_callbacks(app: Dash, answers: Answers, content: Content, default_profile
 
     fill("overview", "view", content.overview)
     fill("breakdowns", "view", content.breakdowns)
+    fill("quality", "view", content.performance)
     fill("alerts", "wanted", content.alerts)
 
-    @app.callback(Output("details", "data"), Input("opened", "data"), prevent_initial_call=True)
-    def details(search: str | None) -> Any:
+    @app.callback(
+        Output("details", "data"),
+        Input("opened", "data"),
+        Input("revision", "data"),
+        prevent_initial_call=True,
+    )
+    def details(search: str | None, _: str) -> Any:
         found = shown("details", search, content.details) if search else no_update
         return content.no_details() if search and found is no_update else found
 
@@ -106,6 +112,9 @@ def _add_clientside(app: Dash) -> None:
         Input("breakdowns", "data"),
         Input("theme", "data"),
         Input("wanted", "data"),
+    )
+    there(
+        "quality", Output("performance", "figure"), Input("quality", "data"), Input("theme", "data")
     )
     there("alerts", Input("alerts", "data"))
     there("details", Input("opened", "data"), Input("details", "data"))

@@ -11,9 +11,12 @@ from views.page import drawer, feed, text
 from views.page.figure_look import Figure, nothing
 from views.page.figure_map import map_figure
 from views.page.figure_people import age_groups, people_figure, sex_groups
+from views.page.figure_performance import performance_figure, performance_table
 from views.page.figure_trend import filled, trend_figure
 from views.page.key_figures import cards, key_figures
 from views.page.markup import plain
+from views.page.performance_card import note as performance_note
+from views.page.performance_card import summary as performance_summary
 from views.page.query import Period, Query, bucket_of, period_of
 from views.page.tables import bar_table, chart_table
 from views.page.view import View
@@ -102,6 +105,26 @@ class Content:
             "charts": {"map": world, "people": people if groups else nothing(mark, _NOTHING_HERE)},
         }
 
+    def performance(self, query: Query) -> Shown:
+        """How good alerts turned out to be."""
+        store = self._view.store
+        found, bucket = self._view.performance(query)
+        period = self._period(query)
+        figure = nothing(self._mark(query), "no labelled alerts or fraud to show")
+        if found.labelled and period.to_ms is not None:
+            figure = performance_figure(found, bucket, period.to_ms, self._mark(query))
+            figure["table"] = performance_table(
+                [(text.bucket(row.start_ms, bucket), row) for row in reversed(found.rows)]
+            )
+        shown = performance_summary(found, self._currency, scored=store.scored, live=store.live)
+        return {
+            "places": {
+                "performance-versions": plain(shown),
+                "performance-note": plain(performance_note(found)),
+            },
+            "charts": {"performance": figure},
+        }
+
     def alerts(self, query: Query) -> Shown:
         """The feed, and what it can be narrowed to."""
         page = self._view.alerts(query, None, query.rows)
@@ -120,6 +143,7 @@ class Content:
             "device_id": feed.options(
                 "device_id", [(one, one) for one in devices], wanted.device_id
             ),
+            "state": feed.options("state", feed.states(live=self._view.store.live), wanted.state),
         }
         return {
             "places": {

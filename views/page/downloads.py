@@ -12,6 +12,7 @@ from views.page.figure_people import age_groups, sex_groups
 from views.page.figure_trend import filled
 from views.page.query import Query, bucket_of, period_of
 from views.page.view import View
+from views.performance_fields import COLUMNS, fields_of, flat
 from views.store import Place
 
 COUNTS = ("transactions", "alerts", "labelled", "fraud")
@@ -31,6 +32,7 @@ _ALERT_COLUMNS = (
     "browser",
     "source",
     "label",
+    "state",
     "reason",
 )
 _DEVICES_MOST = 1_000
@@ -92,9 +94,15 @@ def _alerts(view: View, query: Query) -> Rows:
         after = page.next
 
 
+def _performance(view: View, query: Query) -> Rows:
+    found, _ = view.performance(query)
+    yield as_csv(flat(fields_of(found)), COLUMNS)
+
+
 def _alert_row(alert: Mapping[str, Any]) -> dict[str, Any]:
     reasons = alert.get("reasons") or []
-    return {**alert, "reason": reasons[0]["text"] if reasons else ""}
+    state = (alert.get("case") or {}).get("state")
+    return {**alert, "state": state, "reason": reasons[0]["text"] if reasons else ""}
 
 
 #: Name of a table → its rows as CSV, the header first.
@@ -106,6 +114,7 @@ TABLES: Mapping[str, Callable[[View, Query], Rows]] = {
     "people": _people,
     "devices": _devices,
     "alerts": _alerts,
+    "performance": _performance,
 }
 
 

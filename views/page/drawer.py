@@ -11,8 +11,9 @@ from dash import html
 from features.declared import declared_features
 from views.page import text
 from views.page.attributes import HIDDEN, attributes, sets
+from views.page.case_form import case_form, past_labels
 from views.page.tables import key_of
-from views.store import Record
+from views.store import Labelled, Record
 
 EARLIER_MOST = 20
 TITLE_ID = "drawer-title"
@@ -40,12 +41,15 @@ def unavailable() -> list[Any]:
     ]
 
 
-def details(alert: Mapping[str, Any], earlier: Sequence[Record], currency: str) -> list[Any]:
+def details(
+    alert: Mapping[str, Any], earlier: Sequence[Record], labels: Sequence[Labelled], currency: str
+) -> list[Any]:
     """The drawer's content.
 
     Args:
-        alert: the message with ``label``, ids masked where they are to be.
+        alert: the message with ``label`` and ``case``, ids masked where they are to be.
         earlier: events of the device before it, the latest first, masked likewise.
+        labels: of the event, the latest first.
         currency: of amounts, or "".
     """
     at = datetime.fromisoformat(str(alert["event_time"]))
@@ -69,6 +73,8 @@ def details(alert: Mapping[str, Any], earlier: Sequence[Record], currency: str) 
                     className="drawer-when",
                 ),
                 _section("Score", _score(float(alert["score"]), float(alert["threshold"]))),
+                *([] if alert["case"] is None else [_section("Case", case_form(alert))]),
+                *([_section("Labels", past_labels(labels))] if labels else []),
                 _section("Why", *_reasons(alert)),
                 _section("Transaction", _facts(alert)),
                 _section("Earlier on this device", _earlier(earlier, currency)),

@@ -14,6 +14,7 @@ from core.names import Severity
 from features.declared import UNKNOWN
 from views.page import text
 from views.page.attributes import HIDDEN, attributes, sets
+from views.page.case_form import NAMES, badge
 from views.page.query import FEED_MOST, FEED_STEP, FILTERS, Query
 from views.page.tables import key_of
 
@@ -100,6 +101,7 @@ def _item(alert: Mapping[str, Any], currency: str) -> html.Li:
                 html.Span(first_reason(alert), className="feed-reason"),
                 html.Span(
                     [
+                        *badge(alert.get("case")),
                         *_label(alert.get("label")),
                         html.Span("score ", className="soft"),
                         f"{float(alert['score']):.3f}",
@@ -146,6 +148,7 @@ def chips(query: Query) -> list[html.Button]:
         "browser": query.wanted.browser and text.value(query.wanted.browser),
         "source": query.wanted.source and text.value(query.wanted.source),
         "device_id": query.wanted.device_id,
+        "state": query.wanted.state and NAMES[query.wanted.state],
     }
     names = {"device_id": "device"}
     return [
@@ -189,6 +192,11 @@ def options(name: str, values: Sequence[tuple[str, str]], chosen: str | None) ->
 def severities() -> list[tuple[str, str]]:
     """Values of that select, the gravest first."""
     return [(str(one), str(one)) for one in reversed(Severity)]
+
+
+def states(*, live: bool) -> list[tuple[str, str]]:
+    """Values of that select; nobody works on the alerts of a file."""
+    return [(state, said.capitalize()) for state, said in NAMES.items()] if live else []
 
 
 def named(values: Sequence[str], name: str) -> list[tuple[str, str]]:

@@ -41,6 +41,7 @@ def page(revision: str, default_profile: str) -> html.Div:
             dcc.Store(id="overview"),
             dcc.Store(id="breakdowns"),
             dcc.Store(id="alerts"),
+            dcc.Store(id="quality"),
             dcc.Store(id="details"),
             html.A("Skip to the alerts", href="#feed-title", className="skip"),
             header(),
@@ -50,7 +51,10 @@ def page(revision: str, default_profile: str) -> html.Div:
             html.Footer(_footer()),
             html.P(id="announcer", className="unseen", **attributes(aria_live="polite")),
             html.Dialog(
-                html.Div(id="drawer-content"),
+                [
+                    html.Div(id="drawer-content"),
+                    html.P(id="case-said", className="case-said", role="status"),
+                ],
                 id="drawer",
                 **attributes(aria_labelledby="drawer-title"),
             ),
@@ -129,6 +133,27 @@ def _main() -> list[Any]:
                 ),
             ],
             className="thirds",
+        ),
+        _card(
+            "performance",
+            "How good alerts were",
+            [
+                html.Div(
+                    [
+                        html.Div(
+                            id="performance-versions",
+                            className="scroll",
+                            tabIndex="0",
+                            role="region",
+                            **attributes(aria_label="Precision and recall by model version"),
+                        ),
+                        html.Div(_chart("performance", "Precision and recall over time")),
+                    ],
+                    className="performance",
+                )
+            ],
+            png=True,
+            note="performance-note",
         ),
     ]
 
@@ -276,7 +301,8 @@ def _footer() -> list[Any]:
         html.P(
             [
                 "All times are event times in UTC. Alerts are events to be reviewed or blocked; "
-                "precision and recall are over labelled events. Map: Natural Earth."
+                "precision and recall are over labelled events, intervals at 95 %. Map: Natural "
+                "Earth."
             ]
         ),
         html.P(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
-from core.names import PROFILES, Severity
+from core.names import PROFILES, CaseState, Severity
 from views.periods import HOUR_MS, Bucket, Span, buckets_between
 from views.store import AlertFilter
 
@@ -15,7 +15,7 @@ RANGES = {"24h": 24 * HOUR_MS, "7d": 168 * HOUR_MS, "30d": 720 * HOUR_MS, "90d":
 ALL = "all"
 MEASURES = ("alerts", "share", "transactions")
 FEED_STEP, FEED_MOST = 25, 500
-FILTERS = ("severity", "country", "browser", "source", "device_id")
+FILTERS = ("severity", "country", "browser", "source", "device_id", "state")
 #: More points than this a trend does not show; it takes the next coarser bucket. All months from
 #: 1970 to 2200, which are the times there can be, are fewer.
 POINTS_MOST = 2_800
@@ -111,6 +111,7 @@ def parse(search: str | None, default_profile: str) -> Query:
             browser=one("browser") or None,
             source=one("source") or None,
             device_id=one("device_id") or None,
+            state=CaseState(state) if (state := one("state", tuple(CaseState))) else None,
         ),
         rows=min(max(int(rows), 1), FEED_MOST) if rows.isascii() and rows.isdigit() else FEED_STEP,
         alert=one("alert"),

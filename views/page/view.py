@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from core.names import DAY_MS
 from views.counts import Counts, DeviceCounts, Dimension
+from views.live_performance import MATURE_DAYS, Performance, performance
 from views.masking import Masking
-from views.page.query import Query, period_of
-from views.store import AlertPage, Place, Record, Store
+from views.page.query import Query, bucket_of, period_of
+from views.periods import Bucket, Span
+from views.store import AlertPage, Labelled, Place, Record, Store
 
 #: Devices among which a masked id is looked for.
 _LOOKED_THROUGH = 5_000
@@ -52,8 +55,8 @@ class View:
         page = self.store.alerts(query.profile, span, wanted, after, limit)
         return replace(page, alerts=[self.masking.message(one) for one in page.alerts])
 
-    def alert(self, query: Query) -> tuple[dict[str, Any], list[Record]] | None:
-        """The alert that the query opens, and what came before it on its device.
+    def alert(self, query: Query) -> tuple[dict[str, Any], list[Record], list[Labelled]] | None:
+        """The alert that the query opens, what came before it on its device, and its labels.
 
         Returns:
             None: there is no such alert.
@@ -68,7 +71,19 @@ class View:
         earlier: list[Record] = []
         if device is not None:
             earlier = self.store.on_device(query.profile, str(device), place, EARLIER_MOST)
-        return self.masking.message(found), [self.masking.record(one) for one in earlier]
+        labels = self.store.said(query.profile, query.alert)
+        return self.masking.message(found), [self.masking.record(one) for one in earlier], labels
+
+    def performance(self, query: Query) -> tuple[Performance, Bucket]:
+        """How good the alerts of the days of the period were, and the length of the steps."""
+        period = period_of(query, self.extent(query.profile))
+        begin, end = period.span.from_ms, period.span.to_ms
+        days = Span(
+            None if begin is None else begin // DAY_MS * DAY_MS,
+            None if end is None else -(-end // DAY_MS) * DAY_MS,
+        )
+        bucket = max(bucket_of(query, period)[0], Bucket.DAY, key=list(Bucket).index)
+        return performance(self.store.scorecards(query.profile, days), MATURE_DAYS, bucket), bucket
 
     def counted(self, counts: Counts) -> dict[str, int | None]:
         """The numbers of a row; alerts are None where nobody has scored."""

@@ -18,6 +18,7 @@ from core.settings import Settings
 from tests.views.world import World
 from views.app import create_app
 from views.store import Store
+from views.work import Work
 
 _ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -38,9 +39,9 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def served(store: Store, settings: Settings) -> Iterator[str]:
+def served(store: Store, settings: Settings, work: Work | None = None) -> Iterator[str]:
     """The app on a free port; its address."""
-    app = create_app(store, settings)
+    app = create_app(store, settings, work=work)
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -18,11 +18,11 @@ def test_axe_finds_nothing_serious(open_page: Open, address: str, look: Any, siz
     opened = open_page(address, color_scheme=look, size=size)
     opened.page.click(".feed-filters > summary")
     opened.page.click(".card-trend summary")
-    assert _serious(opened) == []
+    assert serious(opened) == []
     opened.page.locator("#feed .feed-item").first.click()
     opened.page.wait_for_selector("#drawer[open] .facts")
     opened.page.click("#drawer summary")
-    assert _serious(opened) == []
+    assert serious(opened) == []
 
 
 def test_landmarks_and_headings(open_page: Open, address: str) -> None:
@@ -33,7 +33,8 @@ def test_landmarks_and_headings(open_page: Open, address: str) -> None:
     assert opened.page.evaluate("document.documentElement.lang") == "en"
 
 
-def _serious(opened: Opened) -> list[str]:
+def serious(opened: Opened) -> list[str]:
+    """What axe finds of that kind."""
     found = Axe().run(opened.page).response["violations"]
     return [
         f"{one['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"

@@ -1,7 +1,7 @@
 // The address holds what a reader has chosen. Whatever is clicked changes it, and everything else
 // follows from it; so links, reloads and the back button show the same view.
 window.fraudstream = (function () {
-  const FILTERS = ["severity", "country", "browser", "source", "device_id"];
+  const FILTERS = ["severity", "country", "browser", "source", "device_id", "state"];
   const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 
   const params = () => new URLSearchParams(window.location.search);

@@ -1,15 +1,14 @@
 // Puts the lists of views/page/markup.py into the page, changing only what differs: a node with an
 // id stays the same node wherever it moves, so focus, scrolling and selections stay too.
 window.fraudstream.patch = (function () {
-  // Set by address.js from the address.
-  const OURS = new Set(["aria-pressed"]);
+  // Set by address.js from the address, where something changes that.
+  const ours = (name, attributes) => name === "aria-pressed" && "data-set" in attributes;
 
   function make([tag, attributes]) {
     const node = document.createElement(tag);
     node.given = {};
-    for (const name of OURS) {
-      if (name in attributes) node.setAttribute(name, attributes[name]);
-    }
+    const pressed = attributes["aria-pressed"];
+    if (pressed !== undefined) node.setAttribute("aria-pressed", pressed);
     return node;
   }
 
@@ -19,7 +18,7 @@ window.fraudstream.patch = (function () {
       if (!(name in attributes)) node.removeAttribute(name);
     }
     for (const [name, value] of Object.entries(attributes)) {
-      if (OURS.has(name)) continue;
+      if (ours(name, attributes)) continue;
       if (name === "style") Object.assign(node.style, value);
       else if (old[name] !== value) node.setAttribute(name, value);
     }

@@ -174,6 +174,12 @@ window.dash_clientside.page = (function () {
     return [map, draw("people", found.charts.people)];
   }
 
+  function quality(found) {
+    if (!found) return same();
+    place(found);
+    return draw("performance", found.charts.performance);
+  }
+
   // No month has more than 31 days, so its beginning and these lie in the next one.
   const HOURS = { hour: 1, day: 24, week: 168, month: 744 };
   const moment = (text) => Date.parse(text.length > 10 ? text.replace(" ", "T") + "Z" : text);
@@ -281,5 +287,5 @@ window.dash_clientside.page = (function () {
     );
   };
 
-  return { split, beat, overview, breakdowns, alerts, details, zoomed, picked };
+  return { split, beat, overview, breakdowns, quality, alerts, details, zoomed, picked };
 })();
