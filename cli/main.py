@@ -18,6 +18,7 @@ from cli.data_profile import profile_file
 from cli.data_sample import sample
 from cli.demo import demo
 from cli.doctor import doctor
+from cli.drift import drift
 from cli.feature_file import features
 from cli.forget import forget
 from cli.labels import labels
@@ -62,6 +63,7 @@ for command in (
     train,
     score,
     backtest,
+    drift,
     replay,
     labels,
     worker,

@@ -140,6 +140,17 @@ RULE_HITS = _counter(
     "rule", "action", "mode",
 )  # fmt: skip
 
+FEATURE_PSI = _gauge(
+    "feature_psi",
+    "Population stability index of a feature, or of the score, over the last 7 days of event time.",
+    "profile", "feature", "reference",
+)  # fmt: skip
+DRIFTED = _gauge(
+    "drifted",
+    "Whether the last 7 days of event time differ from the reference: 1 they do, 0 they do not.",
+    "profile", "reference",
+)  # fmt: skip
+
 HTTP_SECONDS = _histogram(
     "http_request_seconds", "Time to answer a request.", _STAGE, "endpoint", "status"
 )
@@ -179,7 +190,7 @@ OF_WORKER = (
     BROWSER_ALERTS, SOURCE_TRANSACTIONS, SOURCE_ALERTS, DEVICE_USERS, SCORE, REJECTED, LATE,
     LATE_AFFECTED, STATE_TRUNCATED, RESTORED, REBALANCES, REDIS_ERRORS, KAFKA_ERRORS,
     STAGE_SECONDS, EVENT_LATENCY, BATCH_SIZE, CONSUMER_LAG, COMMITTED_AGE, MODEL_INFO,
-    MODEL_TRAINED, CHALLENGER_DECISIONS, CHALLENGER_SCORE, ROLLBACKS,
+    MODEL_TRAINED, CHALLENGER_DECISIONS, CHALLENGER_SCORE, ROLLBACKS, FEATURE_PSI, DRIFTED,
     RULES_INFO, RULE_HITS,
 )  # fmt: skip
 #: All that the views have.

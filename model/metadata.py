@@ -8,6 +8,7 @@ from core.errors import ModelError
 from model.calibration import Calibration
 from model.candidate import Candidate
 from model.costs import CostMatrix
+from model.drift_bins import Bins
 
 #: Raised by one when a field changes its meaning; added fields do not count.
 METADATA_SCHEMA = 2
@@ -115,7 +116,8 @@ class Metadata(msgspec.Struct, frozen=True):
     ``digest`` is the SHA-256 of ``model.onnx``, ``feature_hash`` that of the declared features
     (``features.declared.feature_hash``), ``ip_table`` the digest of the IP table. ``thresholds``
     were chosen by ``policy.by``; ``alternatives`` has those of each way. ``label_delay_s`` is how
-    long a label was supposed to take to be known.
+    long a label was supposed to take to be known. ``drift`` has the bins in which events are
+    counted, with the training events in each; versions of older programs have none.
     """
 
     profile: str
@@ -139,6 +141,7 @@ class Metadata(msgspec.Struct, frozen=True):
     seed: int
     libraries: dict[str, str]
     created_at: str
+    drift: tuple[Bins, ...] = ()
     schema: int = METADATA_SCHEMA
 
 

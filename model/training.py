@@ -33,6 +33,7 @@ from features.iso_times import iso_time
 from model.card import model_card
 from model.card_html import card_html
 from model.dataset import Dataset
+from model.drift_bins import bins_of
 from model.evaluation import evaluate
 from model.explanations import MAX_US_PER_ROW, contributions, us_per_row
 from model.export import check_parity, to_onnx
@@ -211,6 +212,7 @@ def _description(
         "alternatives": dict(final.alternatives),
         "severity_bands": bands_of(final.thresholds),
         "reference": reference_of(declared_features(data.profile), data.matrix[~data.fraud]),
+        "drift": bins_of(declared_features(data.profile), data.matrix, final.validation),
         "training": TrainingData(
             sha256=origin.sha256,
             first=iso_time(int(data.time_ms[0])),

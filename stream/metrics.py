@@ -26,6 +26,7 @@ from core.names import Decision, RejectCode, Role, Severity
 from features.declared import BROWSERS, COUNTRIES, SOURCES, declared_features
 from features.profiles import profile_spec
 from model.challenge import Challenged
+from model.drift import Drift
 from model.rules.rule import Hit
 from model.rules.rule_set import RuleSet
 from stream.batch_counter import BatchCounter
@@ -101,6 +102,8 @@ class WorkerMetrics:
         self.rules_info = self._gauge(declared.RULES_INFO)
         self.rule_hits = self._counter(declared.RULE_HITS)
         self._ruled: set[tuple[str, str, str]] = set()
+        self._feature_psi = self._gauge(declared.FEATURE_PSI)
+        self._drifted = self._gauge(declared.DRIFTED)
         self.model_info = self._gauge(declared.MODEL_INFO)
         self.model_trained = self._gauge(declared.MODEL_TRAINED)
         # The time at which the process was started tells a restart from a counter's reset.
@@ -172,6 +175,18 @@ class WorkerMetrics:
         for (champion, challenger), count in pairs.items():
             self._challenger_decisions.labels(self._profile, champion, challenger).inc(count)
         self._challenger_score.observe(challenged.score)
+
+    def show_drift(self, reference: str, drift: Drift) -> None:
+        """How far the stream is from a reference; nothing where there are too few events."""
+        for one in drift.features:
+            self._feature_psi.labels(self._profile, one.name, reference).set(one.psi)
+        if drift.judged:
+            self._drifted.labels(self._profile, reference).set(drift.drifted)
+
+    def forget_drift(self) -> None:
+        """Another version counts from now on."""
+        self._feature_psi.clear()
+        self._drifted.clear()
 
     def note_lag(self, topic: str, partition: int, events: int) -> None:
         """So many events of a partition wait to be read."""

@@ -40,6 +40,7 @@ from features.validation import to_batch
 from features.validation_one import Accepted
 from model.overrides import Overrides
 from stream.decisions import DecisionMaker
+from stream.drift_watch import DriftWatch
 from stream.fenced_state import FencedState
 from stream.metrics import WorkerMetrics
 from stream.outcomes import Scored, dead_letter
@@ -82,6 +83,7 @@ class Pipeline:
         publisher: Publisher,
         metrics: WorkerMetrics,
         guard: PromotionGuard,
+        drift: DriftWatch,
     ) -> None:
         self._profile = profile
         self._topics = topics
@@ -92,6 +94,7 @@ class Pipeline:
         self._publisher = publisher
         self._metrics = metrics
         self._guard = guard
+        self._drift = drift
         self._begun: deque[_Begun] = deque()
         self._sent: list[Any] = []
 
@@ -280,6 +283,7 @@ class Pipeline:
             batch.amount / AMOUNT_SCALE,
         )
         self._metrics.observe_challenged(challenged)
+        self._drift.count(decisions.version, batch.time_ms, matrix, decided.score)
         self._metrics.observe_hits(decided.rules)
         alerts = int((decided.score.astype(np.float64) >= decisions.review).sum())
         self._guard.observe(decisions.model["version"], Tally(len(batch), alerts, seconds))

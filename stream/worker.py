@@ -22,6 +22,7 @@ from features.open_wire import open_wire
 from model.rules.followed import FollowedRules
 from stream.app import WorkerApp, add_agent, create_app
 from stream.decisions import DecisionMaker
+from stream.drift_watch import DriftWatch
 from stream.fenced_state import FencedState
 from stream.input_log import InputLog
 from stream.metrics import WorkerMetrics
@@ -58,6 +59,7 @@ class Parts:
     watchdog: Watchdog
     model_watch: ModelWatch
     rules_watch: RulesWatch
+    drift_watch: DriftWatch
 
 
 def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
@@ -102,6 +104,7 @@ def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
         Patience(Server("Redis", metrics.redis_errors), kafka, keep_going, watchdog.sign),
     )
     guard = PromotionGuard(settings.guard_events)
+    drift = DriftWatch(settings, metrics)
     publisher = Publisher(settings, keep_going, kafka, watchdog.sign)
     pipeline = Pipeline(
         profile=settings.profile,
@@ -112,6 +115,7 @@ def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
         publisher=publisher,
         metrics=metrics,
         guard=guard,
+        drift=drift,
     )
     model_watch = ModelWatch(settings, countries, decisions, pipeline.use, metrics, guard)
     rules_watch = RulesWatch(rules, pipeline.override, metrics)
@@ -143,6 +147,7 @@ def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
         watchdog,
         model_watch,
         rules_watch,
+        drift,
     )
 
 
@@ -160,7 +165,7 @@ def build_worker(settings: Settings) -> WorkerApp:
     parts = build_pipeline(settings, keep_going)
     app = create_app(settings, parts.metrics, parts.kafka)
     app.watchdog = parts.watchdog
-    app.watchers = (parts.watchdog, parts.model_watch, parts.rules_watch)
+    app.watchers = (parts.watchdog, parts.model_watch, parts.rules_watch, parts.drift_watch)
     add_agent(app, parts.pipeline, parts.topics)
     return app
 

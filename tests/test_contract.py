@@ -26,6 +26,7 @@ from core.names import DAY_MS, LIVE, PROFILES, Header, RejectCode, Topics
 from core.settings import Settings
 from docs.build_schemas import MESSAGES, schema_files
 from features.validation import decode
+from model.drift import Drift, FeatureDrift
 from stream.metrics import WorkerMetrics
 
 PAGE = (Path(__file__).parents[1] / "docs" / "contract.md").read_text("utf-8")
@@ -117,6 +118,8 @@ def test_metrics_are_those_of_the_worker() -> None:
     metrics = WorkerMetrics("ecommerce")
     metrics.note_lag("transactions", 0, 1)
     metrics.show_model("ecommerce", "v1", 0.0)
+    drift = FeatureDrift("score", 0.0, 1.0, drifted=False)
+    metrics.show_drift("trailing", Drift((1, 1), (drift,)))
     found = {}
     for family in metrics.registry.collect():
         labels = {name for sample in family.samples for name in sample.labels} - {"le"}

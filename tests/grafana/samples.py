@@ -16,6 +16,7 @@ from core.names import Decision, RejectCode, Severity
 from features.declared import BROWSERS, COUNTRIES, SOURCES
 from model.challenge import Challenged
 from model.decision import decide
+from model.drift import Drift, FeatureDrift
 from stream.metrics import WorkerMetrics
 
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
@@ -128,6 +129,18 @@ def _work(metrics: WorkerMetrics, chance: np.random.Generator, totals: Totals) -
     metrics.observe_challenged(
         Challenged("4", "0" * 64, other, decide(other, 0.5, 0.8), decide(score, 0.5, 0.8))
     )
+    for reference in ("training", "trailing"):
+        moved = chance.gamma(1, 0.1, 3).tolist()
+        metrics.show_drift(
+            reference,
+            Drift(
+                (n, n),
+                tuple(
+                    FeatureDrift(name, psi, 0.5, False)
+                    for name, psi in zip(("hour", "country", "score"), moved, strict=True)
+                ),
+            ),
+        )
     metrics.latency.observe(chance.gamma(2, 0.01, n))
     metrics.batch_size.observe(np.array([n]))
     for stage in ("decode", "state", "score", "publish", "commit"):
