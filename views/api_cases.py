@@ -79,7 +79,7 @@ def add_cases(
     @app.get(
         "/cases/<path:event_id>",
         tags=[TAG],
-        responses={200: CaseAnswer, **documented(404, 501)},
+        responses={200: CaseAnswer, **documented(404)},
         security=NEEDS_TOKEN,
     )
     def case(path: AlertPath, query: ProfileQuery) -> Response:
@@ -91,7 +91,7 @@ def add_cases(
     @app.put(
         "/cases/<path:event_id>",
         tags=[TAG],
-        responses={200: CaseAnswer, **documented(404, 412, 413, 415, 501)},
+        responses={200: CaseAnswer, **documented(404, 412, 413, 415)},
         security=NEEDS_TOKEN,
         openapi_extensions={"requestBody": _body()},
     )

@@ -46,7 +46,7 @@ def add_labels(
     @app.post(
         "/labels",
         tags=[TAG],
-        responses={200: LabelsTaken, **documented(413, 415, 501)},
+        responses={200: LabelsTaken, **documented(413, 415)},
         security=NEEDS_TOKEN,
         openapi_extensions={"requestBody": _body()},
     )
@@ -72,7 +72,7 @@ def add_labels(
 def no_stream(what: str) -> ProblemError:
     """These views show a file, which cannot be changed."""
     return ProblemError(
-        501,
+        422,
         f"no {what} here",
         f"these views show a file, which takes no {what}: start `fraudstream views` without --csv",
     )

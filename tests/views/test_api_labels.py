@@ -179,5 +179,5 @@ def test_a_broker_that_is_away_is_said(settings: Settings, store: RedisStore) ->
 
 def test_a_file_takes_no_labels(world: World) -> None:
     response = world.client().post("/labels", json={"event_id": "a", "label": 1})
-    assert response.status_code == 501
+    assert response.status_code == 422
     assert "without --csv" in response.get_json()["detail"]

@@ -243,5 +243,6 @@ def test_openmetrics_to_those_who_ask_for_it(client: FlaskClient) -> None:
 def test_the_document_names_every_endpoint_of_the_contract(client: FlaskClient) -> None:
     paths = client.get("/openapi.json").get_json()["paths"]
     assert {*VIEWS, "/alerts/{event_id}", "/models", "/healthz", "/readyz", "/metrics",
-            "/predict"} == paths.keys()  # fmt: skip
-    assert list(paths["/predict"]) == ["post"]
+            "/predict", "/performance", "/labels", "/cases/{event_id}"} == paths.keys()  # fmt: skip
+    assert list(paths["/predict"]) == list(paths["/labels"]) == ["post"]
+    assert sorted(paths["/cases/{event_id}"]) == ["get", "put"]

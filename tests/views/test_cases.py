@@ -275,8 +275,8 @@ def test_bad_changes_are_refused(
 def test_a_file_has_no_cases(world: World) -> None:
     client = world.client()
     event_id = next(iter(world.events.alerts))
-    assert client.get(f"/cases/{event_id}").status_code == 501
-    assert client.put(f"/cases/{event_id}", json={"state": "new"}).status_code == 501
+    assert client.get(f"/cases/{event_id}").status_code == 422
+    assert client.put(f"/cases/{event_id}", json={"state": "new"}).status_code == 422
     assert client.get("/alerts?state=confirmed").get_json()["alerts"] == []
     assert client.get("/alerts").get_json()["alerts"][0]["case"] is None
 
