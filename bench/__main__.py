@@ -14,6 +14,7 @@ import typer
 from bench.ceiling import ceiling
 from bench.challenger import challenger
 from bench.dashboards import dashboards
+from bench.drift import drift
 from bench.memory import memory
 from bench.offline import offline
 from bench.profile import profile
@@ -38,6 +39,7 @@ app.command()(velocity)
 app.command()(recipes)
 app.command()(reasons)
 app.command()(challenger)
+app.command()(drift)
 app.command()(dashboards)
 app.command("views-http")(views_http)
 app.command("views-memory")(views_memory)

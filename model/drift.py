@@ -28,12 +28,15 @@ LARGE_PSI = 0.25
 #: Of all features together.
 LEVEL = 0.001
 #: So large a share of the features must have drifted, where the score has not.
-LARGE_SHARE = 0.1
+LARGE_SHARE = 0.2
 #: Fewer events are not judged.
 LEAST_EVENTS = 200
 #: Event-time days that are judged together, and those before them that they are held against.
 WINDOW_DAYS = 7
 TRAILING_DAYS = 28
+#: A trailing reference of fewer days with events is none: it has not seen each weekday twice, and
+#: the look-back windows of the features have not filled.
+LEAST_DAYS = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,8 @@ def windows(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Counts of the window that ends with a day, and of the trailing reference before it.
 
+    The reference is empty where it has fewer than ``LEAST_DAYS`` days.
+
     Args:
         days: numbers of the days there are counts of, shape (d,).
         counts: of each day, shape (d, …).
@@ -135,4 +140,6 @@ def windows(
     age = day - days
     now = (age >= 0) & (age < WINDOW_DAYS)
     before = (age >= WINDOW_DAYS) & (age < WINDOW_DAYS + TRAILING_DAYS)
+    if before.sum() < LEAST_DAYS:
+        before[:] = False
     return counts[now].sum(axis=0), counts[before].sum(axis=0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -13,11 +15,15 @@ from hypothesis.extra import numpy as arrays
 from scipy.stats import chi2_contingency
 
 from core.names import DAY_MS
+from features.countries import load_country_table
+from features.csv_source import read_transactions
 from features.declared import declared_features
+from features.offline import compute_features
 from model.drift import LEAST_EVENTS, compare_counts, p_value, psi_of
 from model.drift_bins import BINS, SCORE, UNKNOWN, Binning, Bins, bins_of, reference_counts
 from model.drift_days import DAYS, DayCounts
-from model.drift_history import drift_history
+from model.drift_history import DriftHistory, drift_history
+from producer.sample import SampleOptions, write_sample
 
 FEATURES = declared_features("ecommerce")
 COUNTS = arrays.arrays(np.int64, 11, elements=st.integers(0, 10_000))
@@ -183,3 +189,53 @@ def test_an_attack_is_one_episode_and_what_follows_it_is_not(bins: tuple[Bins, .
     training = [day.training.drifted for day in found.days if day.training.judged]
     assert training[5]
     assert not any(training[20:])
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., DriftHistory]:
+    """The drift of generated samples that follow one another, in bins of their own events."""
+    folder = tmp_path_factory.mktemp("shop")
+
+    def history(*parts: SampleOptions) -> DriftHistory:
+        rows: list[str] = []
+        for number, options in enumerate(parts):
+            path = folder / f"{number}.csv"
+            write_sample(path, options)
+            head, *lines = path.read_text().splitlines()
+            rows += lines if rows else [head, *lines]
+        whole = folder / "whole.csv"
+        whole.write_text("\n".join(rows) + "\n")
+        data = read_transactions(whole, "ecommerce", rejects=folder / "rejects.csv")
+        order = data.batch.in_total_order()
+        batch, label = data.batch.take(order), data.label[order]
+        matrix = compute_features(batch, load_country_table(None)).matrix
+        score = np.where(label == 1, 0.9, 0.1).astype(np.float32)  # as of a model that is right
+        bins = bins_of(FEATURES, matrix, score)
+        return drift_history(bins, batch.time_ms, matrix, score, label)
+
+    return history
+
+
+def test_a_generated_spring_is_steady_from_its_first_day(
+    shop: Callable[..., DriftHistory],
+) -> None:
+    found = shop(SampleOptions(rows=12_000, seed=1))
+    assert found.episodes == ()
+    assert sum(day.trailing.judged for day in found.days) > 30
+    assert found.base_rate is not None
+    assert found.base_rate.p > 0.01
+
+
+def test_a_generated_attack_fires_once_when_it_is_over_and_what_follows_does_not(
+    shop: Callable[..., DriftHistory],
+) -> None:
+    """As on the public file: the attack is what the stream begins with."""
+    begin = datetime(2025, 1, 1, tzinfo=UTC)
+    found = shop(
+        SampleOptions(rows=3_000, days=14, start=begin, fraud_rate=0.3, seed=4),
+        SampleOptions(rows=9_000, days=70, start=begin + timedelta(14), fraud_rate=0.01, seed=5),
+    )
+    assert len(found.episodes) == 1
+    assert found.episodes[0].first < "2025-02-01"
+    assert found.episodes[0].last < "2025-03-01"
+    assert found.episodes[0].what.startswith("score")
