@@ -53,7 +53,7 @@ def write(out: TextIO) -> Totals:
         _collect(page, at, VIEWS, lines, heads)
     for family, head in heads.items():
         out.writelines(head)
-        out.writelines(lines[family])
+        out.writelines(lines.get(family, ()))  # a family may have no series yet
     out.write("# EOF\n")
     return totals
 

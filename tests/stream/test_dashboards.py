@@ -19,11 +19,13 @@ import yaml
 
 from core import metrics as declared
 from core.kafka_admin import ensure_topics
-from core.names import DAY_MS, Topics
+from core.names import DAY_MS, Role, Topics
 from core.settings import Settings, load_settings
 from features.csv_source import CsvData, read_transactions
 from grafana.asking import Series, at_once, over_time
 from grafana.expressions import Expression, Kind, expressions, substituted
+from model.metadata import Thresholds
+from model.registry import Registry
 from producer.labels import Labels, send_labels
 from producer.sample import SampleOptions, write_sample
 from stack.prometheus import CONFIG
@@ -31,6 +33,7 @@ from tests.grafana.own_prometheus import OwnPrometheus, needs
 from tests.servers.ports import lasting_port
 from tests.stream.conftest import put_small_model
 from tests.stream.served_views import served_views
+from tests.stream.test_challenger import add_version
 from tests.stream.test_worker import messages
 from tests.stream.workers import Published, Reader, publish, running_worker
 
@@ -75,6 +78,8 @@ def run(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) ->
         models=folder / "models", metrics_port=lasting_port(), views_port=lasting_port(),
     )  # fmt: skip
     put_small_model(settings)
+    challenger = add_version(settings, Thresholds(0.7, 0.8))
+    Registry(settings.models).promote(settings.profile, challenger, Role.CHALLENGER)
     ensure_topics(settings, Topics(settings.namespace).all(settings.profile), 4)
     ports = {WORKER_JOB: settings.metrics_port, VIEWS_JOB: settings.views_port}
     prometheus = OwnPrometheus(folder, configured(ports))
@@ -107,7 +112,8 @@ def configured(ports: dict[str, int]) -> dict[str, Any]:
 def scored(settings: Settings, url: str, folder: Path) -> Run:
     """A sample and a few bad events, spread over some time, and what became of them."""
     path = folder / "sample.csv"
-    write_sample(path, SampleOptions("ecommerce", rows=EVENTS, fraud_rate=0.1))
+    # With this seed there are alerts on the last day, of which the top devices are.
+    write_sample(path, SampleOptions("ecommerce", rows=EVENTS, fraud_rate=0.1, seed=2))
     data = read_transactions(path, rejects=folder / "rejects.csv")
     batch = data.batch
     await_value(url, f"sum({declared.TRANSACTIONS.name})", 0)
