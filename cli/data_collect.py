@@ -18,7 +18,7 @@ from core.errors import ConfigError, DataError
 from core.settings import load_settings
 
 if TYPE_CHECKING:
-    from stream.collecting import Collected
+    from cli.history import Collected
 
 _OUT = "OUT"
 
@@ -42,9 +42,9 @@ def collect(
 
         fraudstream train history.csv --challenger
     """
+    from cli.history import collect as collected
+    from cli.history import csv_rows
     from core.whole_files import check_place, whole_file
-    from stream.collecting import collect as collected
-    from stream.collecting import csv_rows
 
     if out.suffix.lower() != ".csv":
         raise ConfigError(f"{out} does not end in .csv: that is what is written")

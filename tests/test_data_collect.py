@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from confluent_kafka import Producer
 
+from cli.history import latest_labels
 from core.kafka_admin import ensure_topics
 from core.names import Topics
 from core.settings import Settings
@@ -18,7 +19,6 @@ from features.csv_source import CsvData, read_transactions
 from features.offline import compute_features
 from producer.encode import encode_events, encode_labels
 from producer.sample import SampleOptions, write_sample
-from stream.collecting import latest_labels
 from tests.stream.test_files import fraudstream
 from tests.stream.workers import produce_all, publish
 
