@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _MOST_MATURE = 400
+#: Of the table; a narrower terminal breaks its lines.
+_WIDTH = 110
 _BUCKETS = ("day", "week", "month")
 
 
@@ -78,7 +80,9 @@ def performance(
         return
     from rich.console import Console
 
-    _print(answer, Console(highlight=False, soft_wrap=True))
+    console = Console(highlight=False, soft_wrap=True)
+    console.width = max(console.width, _WIDTH)
+    _print(answer, console)
 
 
 def _day(option: str, value: str | None) -> int | None:
@@ -111,9 +115,10 @@ def _print(answer: dict[str, Any], console: Console) -> None:
     )
     table = Table(box=None, pad_edge=False)
     for name in ("from", "version", "events", "alerts", "labelled"):
-        table.add_column(name, justify="left" if name in {"from", "version"} else "right")
+        side: Any = "left" if name in {"from", "version"} else "right"
+        table.add_column(name, justify=side, no_wrap=True)
     for name in ("precision", "recall", "F1", "AP", "caught", "missed"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for row in answer["buckets"]:
         table.add_row(row["bucket"][:10], *_cells(row, row["average_precision"]))
     for row in answer["versions"]:
@@ -128,9 +133,10 @@ def _cells(row: dict[str, Any], average_precision: float | None) -> list[str]:
     return [
         row["version"],
         *(f"{row[name]:,}" for name in ("events", "alerts", "labelled")),
-        *(_estimate(row[name]) for name in ("precision", "recall", "f1")),
+        *(_estimate(row[name]) for name in ("precision", "recall")),
+        "–" if row["f1"] is None else f"{row['f1']['value']:.3f}",
         "–" if average_precision is None else f"{average_precision:.3f}",
-        *(f"{row[name]:,.2f}" for name in ("value_caught", "value_missed")),
+        *(f"{row[name]:,.0f}" for name in ("value_caught", "value_missed")),
     ]
 
 
