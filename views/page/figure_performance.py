@@ -47,7 +47,8 @@ def performance_figure(found: Performance, bucket: Bucket, end_ms: int, revision
                 "layer": "below",
                 "label": {
                     "text": "too early to tell",
-                    "textposition": "top center",
+                    "textposition": "middle center",
+                    "textangle": -90,  # the newest weeks are a narrow stretch of a year
                     "font": {"color": "--muted", "size": 11},
                 },
             }
