@@ -70,7 +70,7 @@ def _panels() -> list[AnyPanel]:
                 6,
                 4,
             ),
-            Query(f"sum (max by (feature) ({features}) >= bool {_MUCH})"),
+            Query(f"sum (clamp_max (floor (max by (feature) ({features}) / {_MUCH}), 1))"),
             none="too few events",
         ),
         over_time(

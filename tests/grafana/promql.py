@@ -11,7 +11,8 @@ _GROUPING = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right) \((
 _WORD = re.compile(r"[a-zA-Z_:][\w:]*")
 _WORDS = {
     "sum", "avg", "min", "max", "count", "group", "rate", "increase", "changes", "scalar", "vector",
-    "time", "histogram_quantile", "sort_desc", "and", "or", "on", "by", "group_left",
+    "time", "histogram_quantile", "sort_desc", "topk", "floor",
+    "clamp_max", "and", "or", "on", "by", "group_left",
 }  # fmt: skip
 
 
