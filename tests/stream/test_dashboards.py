@@ -55,7 +55,7 @@ RULES = [
     for rule in group["rules"]
 ]
 #: What has nothing to show after a run of a minute in which nothing went wrong.
-_WITHOUT = ("baseline1d", "settled1d")
+_WITHOUT = ("baseline1d", "settled1d", declared.FEATURE_PSI.name, declared.DRIFTED.name)
 _ANNOTATIONS = {"Restarts", "Rebalances"}
 
 
