@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from rich.table import Table
 
+from cli.history import latest_labels
 from core.errors import ConfigError, DataError
 from core.kafka_admin import KafkaAdmin
 from core.messages import Score
@@ -20,7 +21,6 @@ from features.zones import zone_named
 from model.live_comparison import DECISIONS, LivePair, Scores, compare_live
 from producer.options import moment_ms
 from producer.tail import TailReader
-from stream.collecting import latest_labels
 
 if TYPE_CHECKING:
     from model.results import Interval
