@@ -138,7 +138,7 @@ def alert_line(alert: Alert) -> str:
     """One alert as one line of a table; control characters do not reach the terminal."""
     time_text = alert.event_time[:19].replace("T", " ")
     decimals = 2 if round(alert.amount, 2) == alert.amount else 4
-    why = alert.reasons[0].text if alert.reasons else ", ".join(alert.rules)
+    why = alert.reasons[0].text if alert.reasons else ", ".join(rule.name for rule in alert.rules)
     who = alert.user_id or "-"
     severity = typer.style(f"{alert.severity:8}", fg=_COLOURS[alert.severity])
     return (

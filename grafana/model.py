@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from core.metrics import ALERTS, MODEL_INFO, MODEL_TRAINED, SCORE, TRANSACTIONS
 from core.names import Role
-from grafana import challenger, drift, labels, palette
+from grafana import challenger, drift, labels, palette, rules
 from grafana.frame import MODEL_UID, PROFILE, Row, dashboard, restarts
 from grafana.panels import AnyPanel, Query, Text, bars, figure, heat, over_time, timeline
 from grafana.queries import RANGE, at_most, events, mean, of, per_second, quantile, share, total
@@ -28,6 +28,7 @@ def build() -> Dashboard:
             Row("In use", _in_use()),
             Row("Scores", _scores()),
             Row("Decisions", _decisions()),
+            rules.row(),
             challenger.row(),
             drift.row(),
             labels.row(),

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from cli.alerts import alert_line, alerts
 from core.errors import BrokerError, ConfigError
 from core.kafka_admin import CLIENT_LOG, ensure_topics
-from core.messages import Alert, ModelRef, Origin, Reason
+from core.messages import Alert, ModelRef, Origin, Reason, RuleHit
 from core.names import Topics
 from core.settings import Settings
 from tests.producer.csv_files import environment
@@ -216,7 +216,8 @@ def test_control_characters_do_not_reach_the_terminal() -> None:
 
 
 def test_an_alert_without_user_country_or_reason_is_still_a_line() -> None:
-    line = alert_line(alert(1, user_id=None, country=None, reasons=[], rules=["card_testing"]))
+    hit = RuleHit(name="card_testing", action="review", shadow=False, severity="low", reason="")
+    line = alert_line(alert(1, user_id=None, country=None, reasons=[], rules=[hit]))
     assert line.endswith("card_testing")
     assert " -  " in line
 

@@ -27,6 +27,8 @@ from core.settings import Settings
 from docs.build_schemas import MESSAGES, schema_files
 from features.validation import decode
 from model.drift import Drift, FeatureDrift
+from model.rules.rule import Hit
+from model.rules.rule_set import NO_RULES
 from stream.metrics import WorkerMetrics
 
 PAGE = (Path(__file__).parents[1] / "docs" / "contract.md").read_text("utf-8")
@@ -118,6 +120,8 @@ def test_metrics_are_those_of_the_worker() -> None:
     metrics = WorkerMetrics("ecommerce")
     metrics.note_lag("transactions", 0, 1)
     metrics.show_model("ecommerce", "v1", 0.0)
+    metrics.show_rules(NO_RULES)
+    metrics.observe_hits([(Hit("ring", "block", False, "high", "two at once"),)])
     drift = FeatureDrift("score", 0.0, 1.0, drifted=False)
     metrics.show_drift("trailing", Drift((1, 1), (drift,)))
     found = {}

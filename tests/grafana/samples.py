@@ -17,6 +17,8 @@ from features.declared import BROWSERS, COUNTRIES, SOURCES
 from model.challenge import Challenged
 from model.decision import decide
 from model.drift import Drift, FeatureDrift
+from model.rules.rule import Hit
+from model.rules.rule_set import NO_RULES
 from stream.metrics import WorkerMetrics
 
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
@@ -27,6 +29,8 @@ JOB = "fraudstream-worker"
 VIEWS = ("fraudstream-views", "127.0.0.1:8050")
 INSTANCES = ("127.0.0.1:6066", "127.0.0.1:6067")
 TOPIC = "transactions"
+RING = Hit("ring", "block", False, "high", "a second account on the device")
+QUIET = Hit("night", "review", True, "low", "at night")
 _SAMPLE = re.compile(r"(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)")
 
 
@@ -63,6 +67,7 @@ def _pages(place: int, totals: Totals) -> Iterator[tuple[int, str]]:
     chance = np.random.default_rng(place)
     metrics = WorkerMetrics("ecommerce")
     metrics.show_model("fraud", "3", START - 86_400, challenger="4")
+    metrics.show_rules(NO_RULES)
     for at in range(START, END, STEP_S):
         for partition in range(place, 8, 2):
             metrics.note_lag(TOPIC, partition, int(chance.integers(0, 50)))
@@ -125,6 +130,8 @@ def _work(metrics: WorkerMetrics, chance: np.random.Generator, totals: Totals) -
         severities[np.minimum((score * 4).astype(int), 3)].tolist(),
         amount,
     )
+    metrics.observe_hits([(RING,)] * int(chance.integers(0, 4)))
+    metrics.observe_hits([(QUIET,)] * int(chance.integers(0, 9)))
     other = np.clip(score + chance.normal(0, 0.1, n), 0, 1).astype(np.float32)
     metrics.observe_challenged(
         Challenged("4", "0" * 64, other, decide(other, 0.5, 0.8), decide(score, 0.5, 0.8))

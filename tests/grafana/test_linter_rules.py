@@ -35,6 +35,11 @@ EXCEPTIONS = {
             ("Devices and browsers", "Top ten devices"),
             ("Pipeline", "Messages behind"),
             ("Pipeline", "Answer time, 99 %"),
+            ("Model", "Precision by labels"),
+            ("Model", "Recall by labels"),
+            ("Model", "Labelled"),
+            ("Model", "Precision and recall by version"),
+            ("Model", "Labels per hour by outcome"),
         )
     },
 }

@@ -16,9 +16,7 @@ from tests.stream.workers import environment_of
 @contextmanager
 def served_views(settings: Settings, log: Path, **extra: str) -> Iterator[str]:
     """Serve at ``settings.views_port``; gives the address once it answers, and stops at the end."""
-    environment = environment_of(
-        settings, FRAUDSTREAM_VIEWS_PORT=str(settings.views_port), **extra
-    )
+    environment = environment_of(settings, FRAUDSTREAM_VIEWS_PORT=str(settings.views_port), **extra)
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "cli", "views"], env=environment, cwd=ROOT,
