@@ -20,6 +20,7 @@ from bench.offline import offline
 from bench.profile import profile
 from bench.reasons import reasons
 from bench.recipes import recipes
+from bench.rules import rules
 from bench.scale import scale
 from bench.state import state
 from bench.velocity import velocity
@@ -40,6 +41,7 @@ app.command()(recipes)
 app.command()(reasons)
 app.command()(challenger)
 app.command()(drift)
+app.command()(rules)
 app.command()(dashboards)
 app.command("views-http")(views_http)
 app.command("views-memory")(views_memory)

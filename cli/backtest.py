@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from features.countries import CountryTable
     from model.backtest import Backtest
+    from model.lists.lists import Lists
     from stream.decisions import DecisionMaker
 
 _CHAMPION, _NONE = "champion", "none"
@@ -49,6 +50,9 @@ def backtest(
             help="Rule file to compare with, or `none`.", show_default="that of FRAUDSTREAM_RULES"
         ),
     ] = None,
+    with_lists: Annotated[
+        bool, typer.Option("--with-lists", help="Heed the lists in Redis, on both sides.")
+    ] = False,
     since: Annotated[
         str | None, typer.Option(help="Judge events from this time on; the past still counts.")
     ] = None,
@@ -81,6 +85,7 @@ def backtest(
     from features.csv_source.report import default_rejects_path
     from features.zones import zone_named
     from model.backtest import backtest as compare
+    from model.lists.lists import NO_LISTS
     from producer.options import moment_ms
     from stream.backtesting import judged, subject_of
     from stream.offline_scores import as_replayed
@@ -116,9 +121,10 @@ def backtest(
         countries = load_country_table(settings.ip_table)
         rows = as_replayed(data.batch)
         batch = data.batch.take(rows)
+        lists = _lists(settings) if with_lists else NO_LISTS
         makers = [
-            _maker(settings, countries, against, against_rules),
-            _maker(settings, countries, model, rules),
+            _maker(settings, countries, against, against_rules, lists),
+            _maker(settings, countries, model, rules, lists),
         ]
         sides = []
         for title, maker in zip(_titles(makers, (against_rules, rules)), makers, strict=True):
@@ -152,15 +158,27 @@ def _write_report(found: Backtest, source: str, out: Path) -> None:
 
 
 def _maker(
-    settings: Settings, countries: CountryTable, version: str, rules: str | None
+    settings: Settings, countries: CountryTable, version: str, rules: str | None, lists: Lists
 ) -> DecisionMaker:
     """How a side decides."""
+    from model.overrides import Overrides
+    from model.rules.rule_set import load_rules
     from stream.decisions import load_decision_maker
 
-    if rules is not None:
-        path = None if rules == _NONE else Path(rules)
-        settings = settings.model_copy(update={"rules": path})
-    return load_decision_maker(settings, countries, None if version == _CHAMPION else version)
+    path = settings.rules if rules is None else None if rules == _NONE else Path(rules)
+    overrides = Overrides(load_rules(path, settings.profile), lists)
+    name = None if version == _CHAMPION else version
+    return load_decision_maker(settings, countries, name, overrides)
+
+
+def _lists(settings: Settings) -> Lists:
+    """The lists as they are now."""
+    from model.lists.followed import FollowedLists
+    from model.lists.store import ListStore
+
+    followed = FollowedLists(ListStore(settings))
+    followed.changed()
+    return followed.current
 
 
 def _titles(makers: Sequence[DecisionMaker], rules: Sequence[str | None]) -> list[str]:

@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from cli import cases, dlq, metrics, models, stack
+from cli import cases, dlq, lists, metrics, models, rules, stack
 from cli.alerts import alerts
 from cli.backtest import backtest
 from cli.data_check import check
@@ -53,6 +53,8 @@ data.command("collect")(collect)
 app.add_typer(stack.app, name="stack")
 app.add_typer(data, name="data")
 app.add_typer(models.app, name="models")
+app.add_typer(rules.app, name="rules")
+app.add_typer(lists.app, name="lists")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(cases.app, name="cases")
 app.add_typer(metrics.app, name="metrics")

@@ -48,7 +48,8 @@ def serve_live(settings: Settings, *, rebuild: bool, with_projector: bool) -> No
     from views.work import work_on
 
     check_exposure(settings)
-    predictor = Predictor(settings, load_country_table(settings.ip_table), LivePast(settings))
+    countries = load_country_table(settings.ip_table)
+    predictor = Predictor(settings, countries, LivePast(settings), lists=True)
     predictor.follow()
     store = RedisStore(settings)
     app = create_app(store, settings, predictor, work=work_on(store, settings))

@@ -19,12 +19,16 @@ from features.fence import Fence
 from features.offline import compute_features
 from features.online import VelocityState
 from features.open_wire import open_wire
+from model.lists.followed import FollowedLists
+from model.lists.store import ListStore
 from model.rules.followed import FollowedRules
 from stream.app import WorkerApp, add_agent, create_app
 from stream.decisions import DecisionMaker
 from stream.drift_watch import DriftWatch
 from stream.fenced_state import FencedState
 from stream.input_log import InputLog
+from stream.lists_watch import ListsWatch
+from stream.lists_watch import told as told_lists
 from stream.metrics import WorkerMetrics
 from stream.model_watch import ModelWatch, load_warm
 from stream.outage import Server, quieten_clients
@@ -59,6 +63,7 @@ class Parts:
     watchdog: Watchdog
     model_watch: ModelWatch
     rules_watch: RulesWatch
+    lists_watch: ListsWatch
     drift_watch: DriftWatch
 
 
@@ -119,10 +124,13 @@ def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
     )
     model_watch = ModelWatch(settings, countries, decisions, pipeline.use, metrics, guard)
     rules_watch = RulesWatch(rules, pipeline.override, metrics)
+    lists = FollowedLists(ListStore(settings))
+    lists_watch = ListsWatch(lists, pipeline.override)
     model_watch.look()  # the challenger, if there is one
     meta = decisions.version.metadata
     _log.info(
-        "worker ready: profile %s, namespace %s, model %s %s, review at %.4f, block at %.4f, %s",
+        "worker ready: profile %s, namespace %s, model %s %s, review at %.4f, block at %.4f, "
+        "%s, %s",
         settings.profile,
         settings.namespace,
         meta.name,
@@ -130,6 +138,7 @@ def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
         decisions.review,
         decisions.block,
         told(rules.current),
+        told_lists(lists.current),
     )
     # What is there by now stays: a full collection that looked through it all, libraries and
     # compiler included, would stop everything for a tenth of a second every few thousand events.
@@ -147,6 +156,7 @@ def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
         watchdog,
         model_watch,
         rules_watch,
+        lists_watch,
         drift,
     )
 
@@ -165,7 +175,13 @@ def build_worker(settings: Settings) -> WorkerApp:
     parts = build_pipeline(settings, keep_going)
     app = create_app(settings, parts.metrics, parts.kafka)
     app.watchdog = parts.watchdog
-    app.watchers = (parts.watchdog, parts.model_watch, parts.rules_watch, parts.drift_watch)
+    app.watchers = (
+        parts.watchdog,
+        parts.model_watch,
+        parts.rules_watch,
+        parts.lists_watch,
+        parts.drift_watch,
+    )
     add_agent(app, parts.pipeline, parts.topics)
     return app
 

@@ -26,7 +26,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from core.errors import FraudstreamError, ModelError, RejectedEvent, RulesError
+from core.errors import FraudstreamError, ModelError, RejectedEvent, RulesError, StateError
 from core.names import PROFILES, Decision, RejectCode
 from core.settings import Settings
 from features.batch import EventBatch, empty_batch
@@ -36,6 +36,9 @@ from features.known import Known, country_codes, own_columns
 from features.offline import compute_features
 from features.validation import decode, to_batch
 from model.deciding import MOST_EXPLAINED, Decider, load_decider
+from model.lists.followed import FollowedLists
+from model.lists.lists import NO_LISTS
+from model.lists.store import ListStore
 from model.overrides import Overrides
 from model.registry import Registry
 from model.rules.followed import FollowedRules
@@ -84,9 +87,12 @@ class Predictor:
         settings: registry, thresholds, how far ahead of the clock an event may be.
         countries: the IP table.
         past: of the events; only looked at.
+        lists: whether there are lists in Redis, which decide beside the model.
     """
 
-    def __init__(self, settings: Settings, countries: CountryTable, past: Past) -> None:
+    def __init__(
+        self, settings: Settings, countries: CountryTable, past: Past, *, lists: bool = False
+    ) -> None:
         self._settings = settings
         self._countries = countries
         self._past = past
@@ -94,6 +100,10 @@ class Predictor:
         self._deciders: dict[str, Decider] = {}
         self._rules: dict[str, FollowedRules] = {}
         self._refused: dict[str, str] = {}
+        self._lists = {
+            profile: FollowedLists(ListStore(settings.model_copy(update={"profile": profile})))
+            for profile in (PROFILES if lists else ())
+        }
         self._grouped = {
             profile: Grouped(partial(self._together, profile), _GROUP) for profile in PROFILES
         }
@@ -117,6 +127,7 @@ class Predictor:
         for profile in PROFILES:
             used = self._deciders.get(profile)
             self._look_at_rules(profile)
+            self._look_at_lists(profile)
             try:
                 name = self._registry.pointer(profile)
                 if name is None or (used is not None and name == used.version.metadata.version):
@@ -126,7 +137,8 @@ class Predictor:
                 # A file that cannot be used at the start is refused with the champion.
                 rules = self._rules.get(profile) or FollowedRules(self._settings.rules, profile)
                 self._rules[profile] = rules
-                self._deciders[profile] = decider.with_overrides(Overrides(rules.current))
+                lists = self._lists[profile].current if profile in self._lists else NO_LISTS
+                self._deciders[profile] = decider.with_overrides(Overrides(rules.current, lists))
             except Exception as error:  # a runtime that chokes on a graph raises what it likes
                 if str(error) != self._refused.get(profile):
                     self._refused[profile] = str(error)
@@ -148,6 +160,22 @@ class Predictor:
             return
         self._deciders[profile] = used.with_overrides(replace(used.overrides, rules=rules.current))
         _log.info("/predict uses other %s rules: %d", profile, len(rules.current))
+
+    def _look_at_lists(self, profile: str) -> None:
+        """Take up what has changed; while Redis is away, what is known stays."""
+        lists = self._lists.get(profile)
+        if lists is None:
+            return
+        try:
+            changed = lists.changed()
+        except StateError as error:  # what asks for the state says so, too
+            _log.debug("/predict keeps the %s lists that it has: %s", profile, error)
+            return
+        used = self._deciders.get(profile)
+        if changed and used is not None:
+            overrides = replace(used.overrides, lists=lists.current)
+            self._deciders[profile] = used.with_overrides(overrides)
+            _log.info("/predict uses other %s lists: %d entries", profile, len(lists.current))
 
     def predict(
         self, profile: str, raw: Sequence[bytes], now_ms: int

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from features.redis_client import said
 from features.wire import SCAN_COUNT
 from views.case import UNTOUCHED, Case, pack_case, unpack_case
 from views.layout import alerts_key, prefix
-from views.redis_model import RedisModel, said
+from views.redis_model import RedisModel
 
 #: KEYS: meta, cases. ARGV: what keys begin with, key of the alerts, event id, case that is expected
 #: (empty: none), case. Returns 1, 0 where another case stands there, or −1 where there is no alert.

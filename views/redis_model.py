@@ -6,24 +6,15 @@ Every question is answered from one moment, and every change is made as a whole 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
-import redis
-from redis.cluster import RedisCluster
-from redis.exceptions import RedisClusterException, RedisError
-
-from core.errors import StateError
 from core.settings import Settings
-from features.redis_policy import unreachable
-from features.wire import SCAN_COUNT, TIMEOUT_S
+from features.redis_client import Client, connect, said
+from features.wire import SCAN_COUNT
 from views import scripts
 from views.layout import heartbeats, prefix
 from views.scripts import Command
-
-#: Whatever answers: a server, or a cluster of them; both have the same methods.
-Client: TypeAlias = Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +65,7 @@ class RedisModel:
     def client(self) -> Client:
         """Made when it is first used, so that Redis may come later."""
         if self._client is None:
-            self._client = _connect(self._url)
+            self._client = connect(self._url)
             self._ask = self._client.register_script(scripts.ASK)
             self._apply = self._client.register_script(scripts.APPLY)
         return self._client
@@ -213,37 +204,6 @@ class RedisModel:
         if self._client is not None:
             self._client.close()
             self._client = None
-
-
-def _connect(url: str) -> Client:
-    options: Mapping[str, Any] = {
-        "socket_timeout": TIMEOUT_S,
-        "socket_connect_timeout": TIMEOUT_S,
-        "protocol": 2,
-        "decode_responses": False,
-    }
-    try:
-        client = redis.Redis.from_url(url, **options)
-    except ValueError as error:
-        raise StateError(f"FRAUDSTREAM_REDIS is not a Redis URL: {error}") from None
-    if not client.info("cluster").get("cluster_enabled", 0):
-        return client
-    client.close()
-    return RedisCluster.from_url(url, **options)
-
-
-@contextmanager
-def said() -> Iterator[None]:
-    """Errors of Redis as errors of ours."""
-    try:
-        yield
-    except RedisClusterException as error:  # not a RedisError in spite of its name
-        raise StateError(
-            f"the Redis Cluster at FRAUDSTREAM_REDIS cannot be used ({error}): "
-            "`redis-cli --cluster check` says whether all slots are served"
-        ) from None
-    except RedisError as error:
-        raise unreachable(error) from None
 
 
 def _pairs(flat: Sequence[bytes]) -> dict[str, bytes]:
