@@ -13,6 +13,7 @@ from rich.console import Console
 
 from cli.csv_findings import tell_findings
 from cli.csv_options import AsJson, DateOrder, Profile, Rejects, Tz, require_packages
+from cli.csv_reading import read_with_bar
 from cli.step_bars import step_bars
 from core.errors import ConfigError
 from core.settings import Settings, load_settings
@@ -81,7 +82,6 @@ def backtest(
     from cli.backtest_view import show_backtest
     from core.whole_files import check_place
     from features.countries import load_country_table
-    from features.csv_source import read_transactions
     from features.csv_source.report import default_rejects_path
     from features.zones import zone_named
     from model.backtest import backtest as compare
@@ -108,15 +108,7 @@ def backtest(
     )
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with step_bars(console, transient=True, hidden=as_json) as bar:
-        reading = bar.add_task(f"reading {csv.name}", total=None)
-        data = read_transactions(
-            csv,
-            profile,
-            tz=tz,
-            date_order=date_order,
-            rejects=rejects,
-            progress=lambda done, total: bar.update(reading, completed=done, total=total),
-        )
+        data = read_with_bar(bar, csv, profile, tz=tz, date_order=date_order, rejects=rejects)
         settings = load_settings(profile=data.batch.profile)
         countries = load_country_table(settings.ip_table)
         rows = as_replayed(data.batch)

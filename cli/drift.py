@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from cli.csv_options import AsJson, DateOrder, Profile, Rejects, Tz
+from cli.csv_reading import read_with_bar
 from cli.step_bars import step_bars
 from core.errors import ModelError
 from core.settings import load_settings
@@ -45,7 +46,6 @@ def drift(
         fraudstream drift Fraud_Data.csv --json
     """
     from features.countries import load_country_table
-    from features.csv_source import read_transactions
     from features.declared import feature_hash
     from features.offline import compute_features
     from model.drift_history import drift_history
@@ -55,15 +55,7 @@ def drift(
     settings = load_settings(profile=profile)
     console = Console(stderr=True, highlight=False)
     with step_bars(console) as steps:
-        reading = steps.add_task(f"reading {csv.name}")
-        data = read_transactions(
-            csv,
-            profile,
-            tz=tz,
-            date_order=date_order,
-            rejects=rejects,
-            progress=lambda done, total: steps.update(reading, completed=done, total=total),
-        )
+        data = read_with_bar(steps, csv, profile, tz=tz, date_order=date_order, rejects=rejects)
         computing = steps.add_task("computing features and scores", total=1)
         version = Registry(settings.models).load(data.batch.profile, model)
         meta = version.metadata

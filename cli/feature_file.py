@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from cli.csv_options import AsJson, DateOrder, Profile, Rejects, Tz
+from cli.csv_reading import read_with_bar
 from cli.step_bars import step_bars
 from core.settings import load_settings
 
@@ -58,7 +59,6 @@ def features(
     """
     from core.whole_files import check_place
     from features.countries import load_country_table
-    from features.csv_source import read_transactions
     from features.csv_source.lookup import row_of
     from features.csv_source.report import default_rejects_path
     from features.explain import explain
@@ -73,15 +73,7 @@ def features(
         check_place(out, "--out", "features.parquet", *inputs)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with step_bars(console, transient=True, hidden=as_json) as bar:
-        reading = bar.add_task(f"reading {csv.name}", total=None)
-        data = read_transactions(
-            csv,
-            profile,
-            tz=tz,
-            date_order=date_order,
-            rejects=rejects,
-            progress=lambda done, total: bar.update(reading, completed=done, total=total),
-        )
+        data = read_with_bar(bar, csv, profile, tz=tz, date_order=date_order, rejects=rejects)
         row = None if event_id is None else row_of(data, event_id)
         computing = bar.add_task("computing features", total=None)
         countries = load_country_table(settings.ip_table)

@@ -14,12 +14,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from cli.topic_messages import messages, milliseconds
 from core.errors import RejectedEvent
-from core.kafka_admin import KafkaAdmin
 from core.messages import Label
 from core.names import Topics
 from core.settings import Settings
@@ -29,7 +28,6 @@ from features.iso_times import iso_times
 from features.validation import to_batch
 from features.validation_one import Accepted
 from producer.encode import event_fields
-from producer.tail import TailReader
 from stream.input_log import InputLog
 
 _AT_ONCE = 4_096
@@ -106,26 +104,12 @@ def latest_labels(settings: Settings) -> dict[str, tuple[int, int]]:
     Raises:
         BrokerError: Kafka is away.
     """
-    admin, topic = KafkaAdmin(settings), Topics(settings.namespace).labels.name
-    here = {name: count for name, count in admin.partitions().items() if name == topic}
-    if not here:
-        return {}
-    reader = TailReader(settings, admin.offsets(here, end=False))
     found: dict[str, tuple[int, int]] = {}
-    decode = msgspec.json.Decoder(Label).decode
-    try:
-        for messages in reader.until(admin.offsets(here, end=True)):
-            for message in messages:
-                try:
-                    one = decode(message.value() or b"")
-                except msgspec.MsgspecError:  # the projector counts and logs those
-                    continue
-                if one.profile == settings.profile:
-                    moment = _milliseconds(one.labelled_at)
-                    if moment >= found.get(one.event_id, (NO_TIME, 0))[0]:
-                        found[one.event_id] = moment, one.label
-    finally:
-        reader.close()
+    for one in messages(settings, Topics(settings.namespace).labels.name, Label):
+        if one.profile == settings.profile:
+            moment = milliseconds(one.labelled_at)
+            if moment >= found.get(one.event_id, (NO_TIME, 0))[0]:
+                found[one.event_id] = moment, one.label
     return found
 
 
@@ -140,7 +124,3 @@ def csv_rows(collected: Collected) -> Iterator[dict[str, Any]]:
             "class": None if label < 0 else label,
             "labelled_at": None if label < 0 else moments[row],
         }
-
-
-def _milliseconds(text: str) -> int:
-    return int(np.datetime64(text.removesuffix("Z"), "ms").astype(np.int64))

@@ -11,8 +11,8 @@ import numpy as np
 from rich.table import Table
 
 from cli.history import latest_labels
+from cli.topic_messages import messages, milliseconds
 from core.errors import ConfigError, DataError
-from core.kafka_admin import KafkaAdmin
 from core.messages import Score
 from core.names import Decision, Topics
 from core.settings import Settings
@@ -20,7 +20,6 @@ from features.iso_times import iso_time
 from features.zones import zone_named
 from model.live_comparison import DECISIONS, LivePair, Scores, compare_live
 from producer.options import moment_ms
-from producer.tail import TailReader
 
 if TYPE_CHECKING:
     from model.results import Interval
@@ -62,7 +61,7 @@ def live_pairs(settings: Settings, since: str | None, until: str | None) -> list
         if score.event_id in seen:
             continue  # the first outcome of an event stands
         seen.add(score.event_id)
-        at, beside = _milliseconds(score.event_time), score.challenger
+        at, beside = milliseconds(score.event_time), score.challenger
         if beside is None or (begin is not None and at < begin) or (end is not None and at >= end):
             continue
         columns = pairs.setdefault((score.model.version, beside.version), _Columns())
@@ -123,32 +122,13 @@ def decisions_table(pair: LivePair) -> Table:
 
 
 def _scores(settings: Settings) -> Iterator[Score]:
-    admin, topic = KafkaAdmin(settings), Topics(settings.namespace).scores.name
-    here = {name: count for name, count in admin.partitions().items() if name == topic}
-    if not here:
-        return
-    reader = TailReader(settings, admin.offsets(here, end=False))
-    decode = msgspec.json.Decoder(Score).decode
-    try:
-        for messages in reader.until(admin.offsets(here, end=True)):
-            for message in messages:
-                try:
-                    score = decode(message.value() or b"")
-                except msgspec.MsgspecError:  # the projector counts and logs those
-                    continue
-                if score.profile == settings.profile:
-                    yield score
-    finally:
-        reader.close()
+    topic = Topics(settings.namespace).scores.name
+    return (one for one in messages(settings, topic, Score) if one.profile == settings.profile)
 
 
 def _as_scores(found: list[tuple[float, int]]) -> Scores:
     score, decision = zip(*found, strict=True)
     return Scores(np.array(score, np.float32), np.array(decision, np.int8))
-
-
-def _milliseconds(text: str) -> int:
-    return int(np.datetime64(text.removesuffix("Z"), "ms").astype(np.int64))
 
 
 def _percent(share: Interval) -> str:

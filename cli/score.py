@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from cli.csv_options import AsJson, DateOrder, Profile, Rejects, Tz
+from cli.csv_reading import read_with_bar
 from cli.step_bars import step_bars
 from core.settings import Settings, load_settings
 
@@ -79,7 +80,6 @@ def score(
     from cli.score_summary import Tally, show_highest, show_summary
     from core.whole_files import check_place
     from features.countries import load_country_table
-    from features.csv_source import read_transactions
     from features.csv_source.report import default_rejects_path
     from features.iso_times import iso_time
     from stream.decisions import load_decision_maker
@@ -96,15 +96,7 @@ def score(
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with step_bars(console, transient=True, hidden=as_json) as bar:
-        reading = bar.add_task(f"reading {csv.name}", total=None)
-        data = read_transactions(
-            csv,
-            profile,
-            tz=tz,
-            date_order=date_order,
-            rejects=rejects,
-            progress=lambda done, total: bar.update(reading, completed=done, total=total),
-        )
+        data = read_with_bar(bar, csv, profile, tz=tz, date_order=date_order, rejects=rejects)
         settings = load_settings(profile=data.batch.profile)
         countries = load_country_table(settings.ip_table)
         decisions = load_decision_maker(settings, countries, version)

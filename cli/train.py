@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from cli.csv_options import AsJson, DateOrder, Profile, Rejects, Tz, require_packages
+from cli.csv_reading import read_with_bar
 from cli.models import print_version, version_as_dict
 from cli.step_bars import step_bars
 from core.errors import ConfigError
@@ -139,7 +140,6 @@ def train(
     require_packages(_EXTRA, "training")
     from cli.train_options import costs_of, policy_of, tried
     from features.countries import load_country_table
-    from features.csv_source import read_transactions
     from model.dataset import make_dataset
     from model.fitting import Procedure
     from model.folds import FIRST_SHARE, LABEL_DELAY_MS
@@ -151,15 +151,7 @@ def train(
     settings = load_settings(profile=profile)
     console = Console(stderr=True, highlight=False)
     with step_bars(console) as steps:
-        reading = steps.add_task(f"reading {csv.name}")
-        data = read_transactions(
-            csv,
-            profile,
-            tz=tz,
-            date_order=date_order,
-            rejects=rejects,
-            progress=lambda done, total: steps.update(reading, completed=done, total=total),
-        )
+        data = read_with_bar(steps, csv, profile, tz=tz, date_order=date_order, rejects=rejects)
         until_ms = _until_ms(until, until_share, tz, data.batch.time_ms)
         computing = steps.add_task("computing features", total=1)
         countries = load_country_table(settings.ip_table)

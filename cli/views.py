@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from cli.csv_options import DateOrder, Rejects, Tz, require_packages
+from cli.csv_reading import read_with_bar
 from cli.step_bars import step_bars
 from cli.stream_options import Namespace
 from core.errors import ConfigError
@@ -110,20 +111,11 @@ def _open_file(
 ) -> tuple[Store, Predictor | None, Settings]:
     from cli.views_file import shown_events
     from features.countries import load_country_table
-    from features.csv_source import read_transactions
     from views.frame import FrameStore
 
     tz, date_order, rejects = options
     with step_bars(console, transient=True) as bar:
-        reading = bar.add_task(f"reading {csv.name}", total=None)
-        data = read_transactions(
-            csv,
-            profile,
-            tz=tz,
-            date_order=date_order,
-            rejects=rejects,
-            progress=lambda done, total: bar.update(reading, completed=done, total=total),
-        )
+        data = read_with_bar(bar, csv, profile, tz=tz, date_order=date_order, rejects=rejects)
         settings = settings.model_copy(update={"profile": data.batch.profile})
         countries = load_country_table(settings.ip_table)
         scoring = bar.add_task("scoring", total=len(data.batch))
