@@ -41,10 +41,13 @@ def fraudstream(folder: Path, *words: str, **settings: str) -> subprocess.Comple
 def test_commands_are_those_of_the_contract() -> None:
     found = {" ".join(words) for words in commands()}
     assert found == {
-        "alerts", "data check", "data profile", "data sample", "demo", "dlq list", "dlq replay",
-        "dlq show", "doctor", "features", "forget", "labels", "metrics backfill", "models compare",
-        "models list", "models promote", "models rollback", "models show", "replay", "score",
-        "stack down", "stack status", "stack up", "train", "views", "worker",
+        "alerts", "backtest", "cases list", "cases set", "data check", "data collect",
+        "data profile", "data sample", "demo", "dlq list", "dlq replay", "dlq show", "doctor",
+        "drift", "features", "forget", "labels", "lists add", "lists clear", "lists import",
+        "lists remove", "lists show", "metrics backfill", "models compare", "models list",
+        "models promote", "models retire", "models rollback", "models show", "performance",
+        "replay", "rules check", "rules reload", "score", "stack down", "stack status", "stack up",
+        "train", "views", "worker",
     }  # fmt: skip
     contract = (ROOT / "docs" / "contract.md").read_text()
     for name in found - {"demo"}:

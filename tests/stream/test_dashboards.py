@@ -41,6 +41,11 @@ pytestmark = pytest.mark.integration
 EVENTS = 4_000
 BAD = 20
 PARTS = 40
+#: Something for the panels of rules; counts of alerts are those of the messages all the same.
+RULES = """
+- {name: large, when: amount > 60, action: review, reason: a large amount}
+- {name: small, when: amount < 20, action: review, reason: a small one, shadow: true}
+"""
 SCRAPE_S = 1
 #: Of the dashboards; longer than the run, which begins with counters at zero.
 RANGE_S = 3_600
@@ -83,9 +88,11 @@ def run(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) ->
     ensure_topics(settings, Topics(settings.namespace).all(settings.profile), 4)
     ports = {WORKER_JOB: settings.metrics_port, VIEWS_JOB: settings.views_port}
     prometheus = OwnPrometheus(folder, configured(ports))
+    rules = folder / "rules.yaml"
+    rules.write_text(RULES)
     with (
         served_views(settings, folder / "views.log"),
-        running_worker(settings, folder / "worker.log") as worker,
+        running_worker(settings, folder / "worker.log", FRAUDSTREAM_RULES=str(rules)) as worker,
     ):
         worker.await_text("FetchThread]: Starting")
         prometheus.start()

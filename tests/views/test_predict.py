@@ -258,7 +258,7 @@ def test_each_bad_event_is_named_and_the_others_are_scored(
         (b'{"events": []}', 400),
         (b"[" + b"{}," * 1_000 + b"{}]", 400),
         (b"[" * 100_000, 400),
-        (b'{"events": ' * 10_000, 422),
+        (b'{"events": ' * 10_000, 400),
         (b"[{]", 400),
         (b"nonsense", 400),
         (b"\xff\xfe", 400),
