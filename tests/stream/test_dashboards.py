@@ -42,7 +42,7 @@ EVENTS = 4_000
 BAD = 20
 PARTS = 40
 #: Something for the panels of rules; counts of alerts are those of the messages all the same.
-RULES = """
+BESIDE_THE_MODEL = """
 - {name: large, when: amount > 60, action: review, reason: a large amount}
 - {name: small, when: amount < 20, action: review, reason: a small one, shadow: true}
 """
@@ -89,7 +89,7 @@ def run(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) ->
     ports = {WORKER_JOB: settings.metrics_port, VIEWS_JOB: settings.views_port}
     prometheus = OwnPrometheus(folder, configured(ports))
     rules = folder / "rules.yaml"
-    rules.write_text(RULES)
+    rules.write_text(BESIDE_THE_MODEL)
     with (
         served_views(settings, folder / "views.log"),
         running_worker(settings, folder / "worker.log", FRAUDSTREAM_RULES=str(rules)) as worker,
