@@ -77,7 +77,10 @@ def rules(
         """Anew for each way: a batch keeps what was worked out of it."""
         starts = range(0, len(batch), batch_size)
         rows = [np.arange(at, min(at + batch_size, len(batch))) for at in starts]
-        return [(matrix[one], batch.take(one), country[one]) for one in rows]
+        found = [(matrix[one], batch.take(one), country[one]) for one in rows]
+        for _, events_of, _ in found:  # the state step before has looked up who stands behind
+            _ = events_of.entity("device").hashes
+        return found
 
     costs: dict[str, list[float]] = {kind: [] for kind in kinds}
     for _ in range(rounds):
