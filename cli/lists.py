@@ -86,14 +86,14 @@ def remove(
 
         fraudstream lists remove deny device d-77
     """
-    from model.lists.entry import Entry, checked
+    from model.lists.entry import Entry, canonical
     from model.lists.store import ListStore
 
     settings = load_settings(profile=profile, namespace=namespace)
-    # Any end will do: it is no part of what is looked for.
-    asked = (Entry(list=which, kind=kind, value=value, until_ms=_END) for value in values)
-    plain = [one if "/" not in one.value else _for_ever(one) for one in asked]
-    gone = ListStore(settings).remove([checked(one, settings.profile) for one in plain])
+    asked = [
+        canonical(Entry(list=which, kind=kind, value=value), settings.profile) for value in values
+    ]
+    gone = ListStore(settings).remove(asked)
     _say({"list": which, "kind": kind, "removed": gone}, f"{gone:,} taken off {which}", as_json)
     if not gone:
         raise DataError(f"nothing of that is on {which}: `fraudstream lists show {which}`")
@@ -214,10 +214,6 @@ def clear(
     _say({"list": which, "kind": kind, "removed": gone}, f"{gone:,} taken off {which}", as_json)
 
 
-#: An end behind everything, short of for ever.
-_END = 2**53
-
-
 def _span(from_: str | None, until: str | None, for_: str | None) -> tuple[int, int]:
     from model.rules.rule import ALWAYS_MS, NEVER_MS
     from producer.options import duration_ms, moment_ms
@@ -237,14 +233,6 @@ def _entry(which: str, kind: str, value: str, span: tuple[int, int], who: str, w
         list=which, kind=kind, value=value, from_ms=span[0], until_ms=span[1], who=who,
         at_ms=_now_ms(), why=why,
     )  # fmt: skip
-
-
-def _for_ever(entry: Entry) -> Entry:
-    import msgspec
-
-    from model.rules.rule import NEVER_MS
-
-    return msgspec.structs.replace(entry, until_ms=NEVER_MS)
 
 
 def _as_json(entry: Entry) -> dict[str, Any]:

@@ -45,8 +45,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return self.from_ms, self.until_ms
 
 
-def checked(entry: Entry, profile: str) -> Entry:
-    """The same with its value in canonical form.
+def canonical(entry: Entry, profile: str) -> Entry:
+    """The same with its value in the form in which it stands on a list; times are not looked at.
 
     Raises:
         RulesError: it can be on no such list; names the value and the remedy.
@@ -54,6 +54,17 @@ def checked(entry: Entry, profile: str) -> Entry:
     which(entry.list)
     kind(entry.kind, profile)
     value = _canonical(entry.kind, entry.value.strip())
+    return msgspec.structs.replace(entry, value=value)
+
+
+def checked(entry: Entry, profile: str) -> Entry:
+    """The same, fit to be put on its list.
+
+    Raises:
+        RulesError: it can be on no such list; names the value and the remedy.
+    """
+    entry = canonical(entry, profile)
+    value = entry.value
     if entry.from_ms >= entry.until_ms:
         raise RulesError(
             f"{entry.value!r:.80}: its end is not after its beginning: give a later one"
@@ -67,9 +78,7 @@ def checked(entry: Entry, profile: str) -> Entry:
             f"{entry.kind} {value!r:.80}: alerts are suppressed for a while only: say until when, "
             "or use the allow list"
         )
-    return msgspec.structs.replace(
-        entry, value=value, who=entry.who[:_MOST_NOTE], why=entry.why[:_MOST_NOTE]
-    )
+    return msgspec.structs.replace(entry, who=entry.who[:_MOST_NOTE], why=entry.why[:_MOST_NOTE])
 
 
 def which(name: str) -> str:

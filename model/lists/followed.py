@@ -69,7 +69,7 @@ class FollowedLists:
             found[one.list, one.kind][one.value] = one.span
         before, self._seen = self.current, last
         members = {at: _members(at[1], entries) for at, entries in found.items()}
-        self.current = Lists(members, last[0])
+        self.current = Lists(members)
         return bool(len(before) or len(self.current))
 
     def _read_more(self) -> bool:
@@ -87,8 +87,7 @@ class FollowedLists:
         members = dict(self.current.members)
         for at, some in changes.items():
             members[at] = (members.get(at) or _members(at[1], {})).with_changes(some)
-        version = self._seen[0]
-        self.current = Lists({at: one for at, one in members.items() if len(one)}, version)
+        self.current = Lists({at: one for at, one in members.items() if len(one)})
         return len(entries) == _AT_ONCE
 
 

@@ -34,15 +34,13 @@ _NAME = {DENY: "list:deny:{}", ALLOW: "list:allow:{}", SUPPRESS: "suppressed:{}"
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """Members by list and kind, at one version of the lists.
+    """Members by list and kind.
 
     Attributes:
         members: (list, kind) → members; those without any are left out.
-        version: how many changes the lists have seen.
     """
 
     members: Mapping[tuple[str, str], Members | AddressMembers] = field(default_factory=dict)
-    version: int = 0
 
     def __len__(self) -> int:
         """How many members there are in all."""

@@ -118,12 +118,6 @@ class ListStore:
             progress(start + len(some))
         return changed
 
-    def close(self) -> None:
-        """Give up the connection."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
-
 
 def field_of(entry: Entry) -> str:
     """Where an entry stands in the hash."""
@@ -137,7 +131,7 @@ def packed(entry: Entry) -> bytes:
 
 def entry_of(field: bytes, value: bytes) -> Entry:
     """What ``field_of`` and ``packed`` made."""
-    which, kind, text = field.decode().split(_BETWEEN, 2)
+    which, kind, text = where_of(field)
     from_ms, until_ms, who, at_ms, why = _unpack(value)
     return Entry(
         list=which, kind=kind, value=text, from_ms=from_ms, until_ms=until_ms, who=who,
