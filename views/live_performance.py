@@ -299,8 +299,9 @@ def _average_precision(histogram: Floats) -> float | None:
     honest, fraud = (np.cumsum(histogram[..., one, ::-1], axis=-1) for one in (0, 1))
     if not fraud[..., -1]:
         return None
-    step = np.diff(fraud, prepend=0) / fraud[-1]
-    return float((step * fraud / np.maximum(fraud + honest, np.finfo(float).tiny)).sum())
+    step = np.diff(fraud, prepend=0)
+    sum_ = float((step * fraud / np.maximum(fraud + honest, np.finfo(float).tiny)).sum())
+    return min(sum_ / float(fraud[-1]), 1.0)  # Rounding of weights must not lift it above.
 
 
 def _resampled(card: Ints, *, weighted: bool) -> Interval | None:

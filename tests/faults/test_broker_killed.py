@@ -63,7 +63,7 @@ def test_a_broker_killed_under_a_working_worker_costs_no_event_and_no_restart(
     outcomes = stage.outcomes()
     assert_run_was_exact(stage.settings, stage.oracle(batch), outcomes)
     watch.assert_commits_followed_outcomes(outcomes)
-    assert worker.lives
+    assert worker.lives, worker.said()
     said = worker.said()
     assert said.count("holding the line") == said.count("answers again") == ROUNDS, said
     assert len(said.splitlines()) < 20 + 10 * ROUNDS, said
@@ -92,7 +92,7 @@ def test_a_broker_killed_under_two_workers_while_events_keep_coming(
     outcomes = stage.outcomes()
     assert_run_was_serial(stage.settings, stage.oracle(batch), outcomes)
     watch.assert_commits_followed_outcomes(outcomes)
-    assert all(worker.lives for worker in stage.workers)
+    assert all(worker.lives for worker in stage.workers), stage.report()
 
 
 def test_a_broker_silent_for_longer_than_the_session_costs_nothing(
@@ -113,7 +113,7 @@ def test_a_broker_silent_for_longer_than_the_session_costs_nothing(
     outcomes = stage.outcomes()
     assert_run_was_exact(stage.settings, stage.oracle(batch), outcomes)
     watch.assert_commits_followed_outcomes(outcomes)
-    assert worker.lives
+    assert worker.lives, worker.said()
 
 
 def test_a_silent_broker_that_gives_both_workers_up_takes_both_back(
@@ -147,4 +147,4 @@ def test_a_silent_broker_that_gives_both_workers_up_takes_both_back(
     outcomes = stage.outcomes()
     assert_run_was_serial(stage.settings, stage.oracle(batch), outcomes)
     watch.assert_commits_followed_outcomes(outcomes)
-    assert all(worker.lives for worker in stage.workers)
+    assert all(worker.lives for worker in stage.workers), stage.report()

@@ -69,4 +69,4 @@ def test_events_that_a_sender_sent_twice_double_nothing(new_stage: NewStage) -> 
     outcomes = stage.outcomes()
     assert outcomes.repeated == EVENTS // 4 + EVENTS // 2
     assert_run_was_serial(stage.settings, stage.oracle(batch), outcomes)
-    assert worker.lives
+    assert worker.lives, worker.said()

@@ -69,7 +69,7 @@ def test_each_hostile_message_is_scored_or_set_aside_and_the_worker_lives(
     publish(stage, any_keys(len(order), seed=114), [everything[one] for one in order])
     worker = stage.start()
     stage.await_drained()
-    assert worker.lives
+    assert worker.lives, worker.said()
     outcomes = stage.outcomes()
     assert_each_has_one_outcome(stage, outcomes)
     for one in good:

@@ -80,7 +80,7 @@ def test_a_refused_commit_is_made_good_later(
     own_kafka.proxy.heal()
     assert_all_came_to_its_end(stage, 71)
     watch.assert_commits_followed_outcomes(stage.outcomes())
-    assert worker.lives
+    assert worker.lives, worker.said()
 
 
 @pytest.mark.parametrize("kind", [OFFSET_COMMIT, PRODUCE], ids=["commit", "produce"])
@@ -99,7 +99,7 @@ def test_a_request_that_is_lost_or_whose_reply_is_lost_is_made_again(
     own_kafka.proxy.heal()
     assert_all_came_to_its_end(stage, 72)
     watch.assert_commits_followed_outcomes(stage.outcomes())
-    assert worker.lives
+    assert worker.lives, worker.said()
     # The producer is idempotent: the broker knows what it already has.
     assert kind == OFFSET_COMMIT or not stage.outcomes().repeated
 

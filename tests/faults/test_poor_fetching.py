@@ -58,7 +58,7 @@ def test_a_position_that_is_reset_under_a_fetch_goes_back_to_where_it_was(
     said = worker.said()
     assert said.count("on purpose: reset") > 5
     assert "reading again" in said
-    assert worker.lives
+    assert worker.lives, worker.said()
     assert not outcomes.repeated
 
 
@@ -83,7 +83,7 @@ def test_a_fetch_that_sleeps_through_a_rebalance_takes_nothing_from_the_next_ass
     said = "".join(worker.said() for worker in stage.workers)
     assert "on purpose: put back" in said, "no fetch slept through a rebalance"
     assert "reading again" not in said
-    assert stays.lives
+    assert stays.lives, stays.said()
 
 
 def test_lists_lost_from_a_log_in_order_leave_the_features_of_offline(new_stage: NewStage) -> None:

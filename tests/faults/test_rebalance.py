@@ -43,7 +43,7 @@ def test_members_that_come_and_go_under_load_double_and_lose_nothing(new_stage: 
     outcomes = stage.outcomes()
     assert_run_was_serial(stage.settings, stage.oracle(batch.take(published)), outcomes)
     watch.assert_commits_followed_outcomes(outcomes)
-    assert stays.lives
+    assert stays.lives, stays.said()
 
 
 def test_partitions_that_are_taken_away_while_redis_is_slow_cost_no_worker_its_life(

@@ -104,7 +104,7 @@ def assert_came_back(stage: Stage, worker: FaultWorker, batch: EventBatch) -> No
     outcomes = stage.outcomes()
     assert_run_was_exact(stage.settings, stage.oracle(batch), outcomes)
     assert not outcomes.repeated
-    assert worker.lives
+    assert worker.lives, worker.said()
     assert worker.metric(RESTORED) > 0
 
 

@@ -49,7 +49,7 @@ def test_a_frozen_worker_that_has_the_topic_for_itself_takes_it_up_again(
     outcomes = stage.outcomes()
     assert_run_was_exact(stage.settings, stage.oracle(batch), outcomes)
     watch.assert_commits_followed_outcomes(outcomes)
-    assert worker.lives
+    assert worker.lives, worker.said()
     assert worker.metric(REBALANCES) > 0, "nobody noticed that it stood still"
 
 
@@ -71,7 +71,7 @@ def test_a_frozen_worker_whose_partitions_went_to_another_does_no_harm_when_it_w
         frozen.freeze()
         assert turn or stage.scored() < half, "the workers were too fast to be frozen at work"
         time.sleep(FROZEN_S)
-        assert other.lives
+        assert other.lives, other.said()
         # There is work for both when it wakes.
         part = range(half + turn * half // ROUNDS, half + (turn + 1) * half // ROUNDS)
         stage.publish(batch.take(part))
@@ -81,7 +81,7 @@ def test_a_frozen_worker_whose_partitions_went_to_another_does_no_harm_when_it_w
     outcomes = stage.outcomes()
     assert_run_was_serial(stage.settings, stage.oracle(batch), outcomes)
     watch.assert_commits_followed_outcomes(outcomes)
-    assert all(worker.lives for worker in workers)
+    assert all(worker.lives for worker in workers), stage.report()
 
 
 def test_a_worker_that_waits_for_redis_beyond_the_poll_interval_keeps_its_place_in_the_group(
@@ -100,5 +100,5 @@ def test_a_worker_that_waits_for_redis_beyond_the_poll_interval_keeps_its_place_
     own_redis.start()
     stage.await_drained()
     assert_run_was_exact(stage.settings, stage.oracle(batch), stage.outcomes())
-    assert worker.lives
+    assert worker.lives, worker.said()
     assert worker.metric(REBALANCES) == rebalances
