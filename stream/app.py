@@ -66,7 +66,13 @@ class WorkerApp(faust.App):  # type: ignore[misc]
     work: WorkThread | None = None
     watchdog: Watchdog | None = None
     watchers: tuple[threading.Thread, ...] = ()
+    said_when_ready: str = ""
     _stop_limit: threading.Timer | None = None
+
+    class BootStrategy(faust.App.BootStrategy):  # type: ignore[misc]
+        """What is published goes through ``stream.publish``; Faust's producer has no use."""
+
+        enable_kafka_producer = False
 
     def _create_directories(self) -> None:
         """Faust's tables would live there; ours live in Redis, and the disk may be read-only."""
@@ -97,6 +103,11 @@ class WorkerApp(faust.App):  # type: ignore[misc]
             self.monitor.track_tp_end_offset(tp, offset)
             lag = max(0, offset - read.get(tp, offset))
             self.metrics.note_lag(tp.topic, tp.partition, lag)
+
+    def on_connected(self) -> None:
+        """Called when the consumer has found its broker and is about to join its group."""
+        self.on_kafka_answer()
+        _log.info("worker ready: %s", self.said_when_ready)
 
     def on_discontinuity(self) -> None:
         """Called when fetched records were lost on the way and are read again."""

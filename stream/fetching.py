@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import ConsumerStoppedError
+from aiokafka.errors import ConsumerStoppedError, KafkaConnectionError
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
 from stream.odd_headers import broken_at, read_plainly
 
@@ -26,6 +27,8 @@ _FEW = 64
 #: How long the answer to the next request is waited for in that case.
 _FRESH_S = 0.002
 _KEEP_ALIVE_S = 1.0
+#: The longest pause between two attempts to find a broker at the start.
+_LONGEST_PAUSE_S = 1.0
 #: How long a commit may take before it is given up, to be made anew with the offsets of then: less
 #: than whoever asked for it waits, so that there are never two.
 _COMMIT_S = 4.5
@@ -83,9 +86,25 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         return consumer
 
     async def on_start(self) -> None:
-        """Start the consumer and keep its poll clock running."""
-        await super().on_start()
+        """Start the consumer, once there is a broker, and keep its poll clock running."""
+        attempts = AsyncRetrying(
+            retry=retry_if_exception_type(KafkaConnectionError),
+            wait=wait_exponential_jitter(initial=0.05, max=_LONGEST_PAUSE_S, jitter=0.1),
+            stop=lambda _: self.should_stop,
+            before_sleep=self._note_failure,
+            reraise=True,
+        )
+        try:
+            await attempts(super().on_start)
+        except KafkaConnectionError:
+            return  # told to stop before there was one
+        self.app.on_connected()
         self.add_future(self._keep_poll_clock_running())
+
+    async def _note_failure(self, attempt: RetryCallState) -> None:
+        assert attempt.outcome is not None
+        self.app.on_kafka_error(attempt.outcome.exception())
+        await self._ensure_consumer().stop()  # each attempt makes its own
 
     async def _keep_poll_clock_running(self) -> None:
         """Not polling is our backpressure; aiokafka would leave the group for it and never return.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,8 +39,6 @@ from stream.restore import Restorer
 from stream.rules_watch import RulesWatch, told
 from stream.watchdog import Watchdog
 
-_log = logging.getLogger(__name__)
-
 #: How long a Python thread may run while another waits. The work thread waits for Redis and Kafka
 #: several times a batch, and takes its turn again behind the two event loops: with the default of
 #: 5 ms that waiting is most of the latency at low rates.
@@ -50,7 +47,10 @@ SWITCH_INTERVAL_S = 0.0001
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A pipeline, and what was loaded for it, and the threads that watch over it once started."""
+    """A pipeline, what was loaded for it, and the threads that watch over it once started.
+
+    ``summary`` tells a person what was loaded.
+    """
 
     pipeline: Pipeline
     countries: CountryTable
@@ -65,6 +65,7 @@ class Parts:
     rules_watch: RulesWatch
     lists_watch: ListsWatch
     drift_watch: DriftWatch
+    summary: str
 
 
 def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
@@ -128,17 +129,11 @@ def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
     lists_watch = ListsWatch(lists, pipeline.override)
     model_watch.look()  # the challenger, if there is one
     meta = decisions.version.metadata
-    _log.info(
-        "worker ready: profile %s, namespace %s, model %s %s, review at %.4f, block at %.4f, "
-        "%s, %s",
-        settings.profile,
-        settings.namespace,
-        meta.name,
-        meta.version,
-        decisions.review,
-        decisions.block,
-        told(rules.current),
-        told_lists(lists.current),
+    summary = (
+        f"profile {settings.profile}, namespace {settings.namespace}, "
+        f"model {meta.name} {meta.version}, "
+        f"review at {decisions.review:.4f}, block at {decisions.block:.4f}, "
+        f"{told(rules.current)}, {told_lists(lists.current)}"
     )
     # What is there by now stays: a full collection that looked through it all, libraries and
     # compiler included, would stop everything for a tenth of a second every few thousand events.
@@ -158,6 +153,7 @@ def build_pipeline(settings: Settings, keep_going: Callable[[], bool]) -> Parts:
         rules_watch,
         lists_watch,
         drift,
+        summary,
     )
 
 
@@ -174,6 +170,7 @@ def build_worker(settings: Settings) -> WorkerApp:
 
     parts = build_pipeline(settings, keep_going)
     app = create_app(settings, parts.metrics, parts.kafka)
+    app.said_when_ready = parts.summary
     app.watchdog = parts.watchdog
     app.watchers = (
         parts.watchdog,

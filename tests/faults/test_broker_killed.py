@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -93,6 +94,46 @@ def test_a_broker_killed_under_two_workers_while_events_keep_coming(
     assert_run_was_serial(stage.settings, stage.oracle(batch), outcomes)
     watch.assert_commits_followed_outcomes(outcomes)
     assert all(worker.lives for worker in stage.workers), stage.report()
+
+
+def test_a_broker_killed_under_a_starting_worker_costs_no_restart(
+    new_stage: NewStage, broker: OwnKafka, tmp_path: Path
+) -> None:
+    """It has been asked for its topics, and is gone when the consumer looks for it."""
+    stage = new_stage()
+    batch = events(EVENTS, seed=45)
+    stage.publish(batch)
+    signal = tmp_path / "go"
+    worker = stage.start(poor={"starts_with": str(signal)})
+    worker.await_text("on purpose: waits")
+    broker.kill()
+    signal.touch()
+    worker.await_text("holding the line")
+    time.sleep(AWAY_S)
+    assert "worker ready" not in worker.said()
+    broker.start()
+    stage.await_drained()
+    assert_run_was_exact(stage.settings, stage.oracle(batch), stage.outcomes())
+    assert worker.lives, worker.said()
+    said = worker.said()
+    # The publisher finds out for itself, when it has something to publish.
+    assert 1 <= said.count("holding the line") == said.count("answers again") <= 2, said
+    assert said.count("worker ready") == 1, said
+    assert "Traceback" not in said
+
+
+def test_a_worker_that_finds_no_broker_stops_when_told_to(
+    new_stage: NewStage, broker: OwnKafka, tmp_path: Path
+) -> None:
+    stage = new_stage()
+    signal = tmp_path / "go"
+    worker = stage.start(poor={"starts_with": str(signal)})
+    worker.await_text("on purpose: waits")
+    broker.kill()
+    signal.touch()
+    worker.await_text("holding the line")
+    worker.stop_gracefully()
+    assert "Traceback" not in worker.said()
 
 
 def test_a_broker_silent_for_longer_than_the_session_costs_nothing(

@@ -92,6 +92,10 @@ class OwnKafka:
                 "CONTROLLER:PLAINTEXT",
                 # So that the loss of a member need not be waited for as long as in production.
                 "group.min.session.timeout.ms=1000",
+                # A killed broker is let back in when its session, 9 s by default, is over; its own
+                # silence while frozen is far shorter than what tests wait for its members.
+                "broker.session.timeout.ms=2000",
+                "broker.heartbeat.interval.ms=500",
                 # So that a test can take a right away.
                 "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
                 "allow.everyone.if.no.acl.found=true",

@@ -9,6 +9,7 @@ import asyncio
 import random
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -25,6 +26,7 @@ def work_poorly(
     resets: float = 0.0,
     hangs_in: str = "",
     after: int = 0,
+    starts_with: str = "",
 ) -> None:
     """Change how this process works.
 
@@ -38,6 +40,7 @@ def work_poorly(
         hangs_in: ``fetch`` or ``complete``: the step of the consumer or of the work thread that one
             day does not return, and holds its thread for ever.
         after: how often it does before.
+        starts_with: path of a file: until it is there the consumer does not look for its broker.
     """
     if pace:
         _take_time(pace)
@@ -51,6 +54,8 @@ def work_poorly(
         _hang(
             *{"fetch": (FetchThread, "_fetch"), "complete": (Pipeline, "complete")}[hangs_in], after
         )
+    if starts_with:
+        _start_with(Path(starts_with))
 
 
 def _take_time(pace: float) -> None:
@@ -123,6 +128,18 @@ def _hang(of: type, name: str, after: int) -> None:
         return step(*args)
 
     setattr(of, name, hanging)
+
+
+def _start_with(signal: Path) -> None:
+    start = FetchThread.on_start
+
+    async def waiting(self: FetchThread) -> None:
+        _say("waits")
+        while not signal.exists():
+            await asyncio.sleep(0.05)
+        await start(self)
+
+    FetchThread.on_start = waiting  # type: ignore[method-assign]
 
 
 def _say(what: str) -> None:
