@@ -102,8 +102,8 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         self.add_future(self._keep_poll_clock_running())
 
     async def _note_failure(self, attempt: RetryCallState) -> None:
-        assert attempt.outcome is not None
-        self.app.on_kafka_error(attempt.outcome.exception())
+        if attempt.outcome is not None:
+            self.app.on_kafka_error(attempt.outcome.exception())
         await self._ensure_consumer().stop()  # each attempt makes its own
 
     async def _keep_poll_clock_running(self) -> None:
