@@ -7,74 +7,53 @@ from __future__ import annotations
 
 import sys
 
-import typer
-
-from cli import cases, dlq, lists, metrics, models, rules, stack
-from cli.alerts import alerts
-from cli.backtest import backtest
-from cli.data_check import check
-from cli.data_collect import collect
-from cli.data_profile import profile_file
-from cli.data_sample import sample
-from cli.demo import demo
-from cli.doctor import doctor
-from cli.drift import drift
-from cli.feature_file import features
-from cli.forget import forget
-from cli.labels import labels
-from cli.performance import performance
-from cli.replay import replay
-from cli.score import score
-from cli.train import train
-from cli.views import views
-from cli.worker import worker
+from cli.lazy import lazy_group
 from core.errors import FraudstreamError
 from core.logs import set_up_logging
 from core.settings import load_settings
 
 INTERRUPTED = 130
 
-app = typer.Typer(
-    name="fraudstream",
-    help="Real-time fraud scoring on Kafka: exact velocity features in Redis, an ONNX model, "
-    "alerts out.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+data = lazy_group(
+    "Historical CSV files: check them, explore them, make samples.",
+    {
+        "check": "cli.data_check:check",
+        "profile": "cli.data_profile:profile_file",
+        "sample": "cli.data_sample:sample",
+        "collect": "cli.data_collect:collect",
+    },
 )
-data = typer.Typer(
-    help="Historical CSV files: check them, explore them, make samples.", no_args_is_help=True
-)
-data.command("check")(check)
-data.command("profile")(profile_file)
-data.command("sample")(sample)
-data.command("collect")(collect)
 
-app.add_typer(stack.app, name="stack")
-app.add_typer(data, name="data")
-app.add_typer(models.app, name="models")
-app.add_typer(rules.app, name="rules")
-app.add_typer(lists.app, name="lists")
-app.add_typer(dlq.app, name="dlq")
-app.add_typer(cases.app, name="cases")
-app.add_typer(metrics.app, name="metrics")
-for command in (
-    doctor,
-    demo,
-    features,
-    train,
-    score,
-    backtest,
-    drift,
-    replay,
-    labels,
-    worker,
-    alerts,
-    views,
-    performance,
-    forget,
-):
-    app.command(command.__name__)(command)
+app = lazy_group(
+    "Real-time fraud scoring on Kafka: exact velocity features in Redis, an ONNX model, "
+    "alerts out.",
+    {
+        "doctor": "cli.doctor:doctor",
+        "demo": "cli.demo:demo",
+        "features": "cli.feature_file:features",
+        "train": "cli.train:train",
+        "score": "cli.score:score",
+        "backtest": "cli.backtest:backtest",
+        "drift": "cli.drift:drift",
+        "replay": "cli.replay:replay",
+        "labels": "cli.labels:labels",
+        "worker": "cli.worker:worker",
+        "alerts": "cli.alerts:alerts",
+        "views": "cli.views:views",
+        "performance": "cli.performance:performance",
+        "forget": "cli.forget:forget",
+        "stack": "cli.stack:app",
+        "data": "cli.main:data",
+        "models": "cli.models:app",
+        "rules": "cli.rules:app",
+        "lists": "cli.lists:app",
+        "dlq": "cli.dlq:app",
+        "cases": "cli.cases:app",
+        "metrics": "cli.metrics:app",
+    },
+    name="fraudstream",
+    pretty_exceptions_enable=False,
+)
 
 
 def main() -> None:
