@@ -13,7 +13,6 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
-from typer.models import TyperInfo
 
 
 class _Commands(MutableMapping[str, Any]):
@@ -59,9 +58,7 @@ def lazy_group(help_: str, places: Mapping[str, str], **options: Any) -> typer.T
             super().__init__(**attributes)
             self.commands = _Commands(places)
 
-    app = typer.Typer(
-        cls=Group, help=help_, no_args_is_help=True, rich_markup_mode=None, **options
-    )
+    app = typer.Typer(cls=Group, help=help_, no_args_is_help=True, rich_markup_mode=None, **options)
     app.callback()(_nothing)
     return app
 
