@@ -1,7 +1,7 @@
 """The views over the stream: the read model, its projector beside the server, and predictions.
 
-The projector is a process of its own, so that a burst of scores does not hold up answers. Should it
-die, it is started again, each time after a longer while.
+The projector is a process of its own, so that a burst of scores does not hold up answers, and so is
+what predicts. Should one die, it is started again, each time after a longer while.
 """
 
 from __future__ import annotations
@@ -38,21 +38,15 @@ def serve_live(settings: Settings, *, rebuild: bool, with_projector: bool) -> No
         ConfigError: the address cannot be had.
         ModelError, StateError: the IP table or Redis is unfit.
     """
-    from features.countries import load_country_table
     from views.app import create_app
     from views.guard import check_exposure
-    from views.past import LivePast
-    from views.predict import Predictor
+    from views.predict_apart import PredictorApart
     from views.redis_store import RedisStore
     from views.server import serve
     from views.work import work_on
 
     check_exposure(settings)
-    countries = load_country_table(settings.ip_table)
-    predictor = Predictor(settings, countries, LivePast(settings), lists=True)
-    predictor.follow()
-    store = RedisStore(settings)
-    app = create_app(store, settings, predictor, work=work_on(store, settings))
+    predictor = PredictorApart(settings)
     child = Projector(settings, rebuild=rebuild) if with_projector else None
 
     def announce(address: str) -> None:
@@ -62,10 +56,13 @@ def serve_live(settings: Settings, *, rebuild: bool, with_projector: bool) -> No
         typer.echo(f"views of namespace {settings.namespace}: {address}")
 
     try:
+        store = RedisStore(settings)
+        app = create_app(store, settings, predictor, work=work_on(store, settings))
         serve(app, settings, announce)
     finally:
         if child is not None:
             child.stop()
+        predictor.close()
 
 
 def project(settings: Settings, *, rebuild: bool, member: str = "") -> int:

@@ -60,3 +60,7 @@ class RejectedEvent(FraudstreamError):  # noqa: N818 - it is an event, and not a
         self.code = code
         self.message = message
         self.field = field
+
+    def __reduce__(self) -> tuple[type[RejectedEvent], tuple[str, str, str]]:
+        """For other processes."""
+        return type(self), (self.code, self.message, self.field)

@@ -86,6 +86,14 @@ def servers(
     yield request.getfixturevalue("own_kafka").address, redis_server.url
 
 
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
+    """A Redis that a test may do anything to."""
+    server = OwnRedis(tmp_path / "redis")
+    yield server
+    server.close()
+
+
 @pytest.fixture(scope="session")
 def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnKafka]:
     """A broker that every test leaves running and reachable, whatever it did to it."""

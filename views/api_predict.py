@@ -18,7 +18,7 @@ from core.settings import Settings
 from views.bodies import json_body, one_or_many
 from views.caching import JSON
 from views.guard import NEEDS_TOKEN
-from views.predict import NoChampionError, Prediction, Predictor
+from views.prediction import NoChampionError, Prediction, Predicts
 from views.problems import ProblemError, documented
 from views.queries import ProfileQuery, profile_of
 from views.store import Store
@@ -58,7 +58,7 @@ def add_predict(
     app: OpenAPI,
     store: Store,
     settings: Settings,
-    predictor: Predictor | None,
+    predictor: Predicts | None,
     clock: Callable[[], int],
 ) -> None:
     """Add this endpoint to an app."""

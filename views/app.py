@@ -26,7 +26,7 @@ from views.guard import add_guard
 from views.masking import Masking
 from views.metrics import add_timing, make_registry
 from views.models import Versions
-from views.predict import Predictor
+from views.prediction import Predicts
 from views.problems import (
     COMMON,
     MEDIA_TYPE,
@@ -47,7 +47,7 @@ _COMPRESS_FROM = 1_024
 def create_app(
     store: Store,
     settings: Settings,
-    predictor: Predictor | None = None,
+    predictor: Predicts | None = None,
     registry: Registry | None = None,
     work: Work | None = None,
     clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,

@@ -20,9 +20,8 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -44,40 +43,11 @@ from model.registry import Registry
 from model.rules.followed import FollowedRules
 from views.grouped import Grouped
 from views.past import Past
+from views.prediction import GROUP, Asked, NoChampionError, Prediction
 
 _log = logging.getLogger(__name__)
 #: Seconds between looks at the pointers, small files.
 _POLL_S = 2.0
-#: Events of several requests that are predicted together: one costs nearly what many do.
-_GROUP = 256
-
-#: An event as JSON, and the clock by which its time is judged.
-_Asked: TypeAlias = tuple[bytes, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What would be published of an event.
-
-    Attributes:
-        event_id: of it.
-        score: fraud probability, float32.
-        decision: ``core.names.Decision``.
-        severity, threshold, reasons: as in an alert; None where the event is allowed.
-        model: name, version and digest.
-    """
-
-    event_id: str
-    score: np.float32
-    decision: str
-    severity: str | None
-    threshold: float | None
-    reasons: list[dict[str, Any]] | None
-    model: dict[str, str]
-
-
-class NoChampionError(ModelError):
-    """No model was ever put into use for a profile."""
 
 
 class Predictor:
@@ -105,7 +75,7 @@ class Predictor:
             for profile in (PROFILES if lists else ())
         }
         self._grouped = {
-            profile: Grouped(partial(self._together, profile), _GROUP) for profile in PROFILES
+            profile: Grouped(partial(self.together, profile), GROUP) for profile in PROFILES
         }
         self.look_for_champions()
         for profile in self._deciders:
@@ -180,22 +150,11 @@ class Predictor:
     def predict(
         self, profile: str, raw: Sequence[bytes], now_ms: int
     ) -> list[Prediction | RejectedEvent]:
-        """What would be published of each event, or why it would be set aside.
-
-        Args:
-            profile: of the events.
-            raw: each as JSON.
-            now_ms: what a broker's clock would say, milliseconds since 1970 UTC.
-
-        Raises:
-            NoChampionError: the profile has no champion.
-            ModelError: its champion is damaged or was made for other features.
-            StateError: the state is away.
-        """
+        """See ``views.prediction.Predicts``."""
         return self._grouped[profile]([(one, now_ms) for one in raw])
 
-    def _together(self, profile: str, asked: list[_Asked]) -> list[Prediction | RejectedEvent]:
-        """What would be published of events that several callers may have asked about."""
+    def together(self, profile: str, asked: list[Asked]) -> list[Prediction | RejectedEvent]:
+        """As ``predict``, of events that several callers may have asked about."""
         decider = self._deciders.get(profile)
         if decider is None:
             raise self._no_champion(profile)

@@ -46,14 +46,6 @@ def redis_url(shared_redis: OwnRedis) -> str:
 
 
 @pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
-    """A Redis that the scenario may do anything to."""
-    server = OwnRedis(tmp_path / "redis")
-    yield server
-    server.close()
-
-
-@pytest.fixture
 def way_to_redis(own_redis: OwnRedis) -> Iterator[Proxy]:
     """A proxy before ``own_redis``; a stage whose workers go through it names its port."""
     proxy = Proxy(own_redis.port)
