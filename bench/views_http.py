@@ -54,13 +54,14 @@ def views_http(
             found = _measure(url.rstrip("/"), bodies, first, rate, seconds)
     result = {
         "events": len(data.batch),
-        "server": "a file in memory" if url is None else "live",
+        "server": "a file in memory" if url is None else "the read model in Redis",
         "rate": rate,
         "seconds": seconds,
         "latency_ms": found,
         **surroundings(),
     }
-    keep("views_http", result, lambda before: _as_markdown(result))
+    name = "views_http" if url is None else "views_http_live"
+    keep(name, result, lambda before: _as_markdown(result))
 
 
 def _measure(

@@ -89,7 +89,8 @@ class FilePast:
             order = np.argsort(owner.code, kind="stable")
             order = order[owner.code[order] >= 0]
             ends = np.cumsum(np.bincount(owner.code[order], minlength=len(owner.distinct)))
-            for one, rows in zip(owner.distinct, np.split(order, ends[:-1]), strict=True):
+            # Behind the last end is one part more, empty; without owners it is the only one.
+            for one, rows in zip(owner.distinct, np.split(order, ends)[:-1], strict=True):
                 logs[self._state.key(entity, one)] = entries[rows].tobytes()
 
     def look(self, batch: EventBatch, country: NDArray[np.int16]) -> StateStep:

@@ -10,6 +10,7 @@ several round trips: what comes in between may be in a part of the answer only.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -55,6 +56,7 @@ _CHUNK = 1_000
 #: So often is a question put anew because the events it is about have changed meanwhile.
 _TRIES = 10
 _NOTHING = Cover(0, 0, ())
+_PROFILES_S = 1.0
 
 
 class RedisStore:
@@ -72,6 +74,8 @@ class RedisStore:
         self.cases = Cases(self._model)
         self._alerts = RedisAlerts(self._model, self.cases)
         self._states: dict[str, State] = {}
+        self._profiles: tuple[str, ...] = ()
+        self._profiles_until = 0.0
 
     @property
     def live(self) -> bool:
@@ -84,8 +88,13 @@ class RedisStore:
         return True
 
     def profiles(self) -> tuple[str, ...]:
-        """See ``Store``."""
-        return tuple(one for one in PROFILES if self._state(one).first_ms is not None)
+        """See ``Store``. Known for a second: most requests name none, and mean the only one."""
+        if not self._profiles or time.monotonic() >= self._profiles_until:
+            self._profiles = tuple(
+                one for one in PROFILES if self._state(one).first_ms is not None
+            )
+            self._profiles_until = time.monotonic() + _PROFILES_S
+        return self._profiles
 
     def revision(self) -> str:
         """See ``Store``."""

@@ -20,8 +20,9 @@ from core.settings import Settings
 from views.guard import check_exposure
 from views.security import MAX_BODY
 
-#: More do not help: Python runs one at a time. These keep a slow answer from holding up the others.
-THREADS = 4
+#: Python runs one at a time, but most of a prediction is another process's and Redis's: with few,
+#: all of them would wait for that together, and it then for all of them.
+THREADS = 16
 #: How long a thread may run while another waits; the default of 5 ms is most of a p99.
 SWITCH_INTERVAL_S = 0.0005
 _CHANNEL_TIMEOUT_S = 60
