@@ -90,9 +90,7 @@ class RedisStore:
     def profiles(self) -> tuple[str, ...]:
         """See ``Store``. Known for a second: most requests name none, and mean the only one."""
         if not self._profiles or time.monotonic() >= self._profiles_until:
-            self._profiles = tuple(
-                one for one in PROFILES if self._state(one).first_ms is not None
-            )
+            self._profiles = tuple(one for one in PROFILES if self._state(one).first_ms is not None)
             self._profiles_until = time.monotonic() + _PROFILES_S
         return self._profiles
 
