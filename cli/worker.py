@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.stream_options import Namespace, StreamProfile
+from core.libraries import TRAINING, leave_out
 from core.settings import load_settings
 
 
@@ -26,6 +27,7 @@ def worker(
 
         fraudstream worker --profile banking --metrics-port 0
     """
+    leave_out(TRAINING)
     from stream.worker import run_worker
 
     settings = load_settings(profile=profile, namespace=namespace, metrics_port=metrics_port)

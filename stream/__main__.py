@@ -8,13 +8,16 @@ from __future__ import annotations
 import sys
 
 from core.errors import FraudstreamError
+from core.libraries import TRAINING, leave_out
 from core.logs import set_up_logging
 from core.settings import load_settings
-from stream.worker import build_worker, run_worker
 
 
 def main() -> int:
     """Exit code of the process."""
+    leave_out(TRAINING)
+    from stream.worker import build_worker, run_worker
+
     try:
         settings = load_settings()
         set_up_logging(settings)

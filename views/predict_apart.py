@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from core.errors import FraudstreamError, RejectedEvent, StateError
+from core.libraries import TRAINING, leave_out
 from core.logs import set_up_logging
 from core.names import PROFILES
 from core.settings import Settings
@@ -150,6 +151,7 @@ def _predict_until_closed(pipe: Connection, settings: Settings) -> None:
     # Ctrl-C reaches it too; it ends when the one that it works for does.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     set_up_logging(settings)
+    leave_out(TRAINING)
     from features.countries import load_country_table
     from views.past import LivePast
     from views.predict import Predictor

@@ -24,10 +24,18 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from core.libraries import TRAINING, leave_out
+
+leave_out(TRAINING)  # as the program does, before anything is imported that looks for it
+
+# ruff: noqa: E402
 from features.batch import empty_batch
 from features.countries import load_country_table
 from features.offline import compute_features
-from stream import app
+from stream import (
+    app,
+    worker,  # noqa: F401 - what every worker imports
+)
 from stream.__main__ import main as stream_main
 from tests.stream.poor_worker import work_poorly
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from dash import html
 
+from features.declared import UNKNOWN
 from views.counts import Counts, Dimension
 from views.page import drawer, feed, text
 from views.page.figure_look import Figure, nothing
@@ -26,6 +27,7 @@ _OFFERED = 40
 #: ``places``: id → what stands there; ``charts``: id → figure; and more that assets/page.js reads.
 Shown = dict[str, Any]
 _NOTHING_HERE = "no transactions in this period"
+_NO_PEOPLE = "no transaction in this period says age or sex"
 
 
 class Content:
@@ -81,6 +83,8 @@ class Content:
         groups = [(f"Age {name}", counts) for name, counts in ages]
         groups += [(text.sex(name), counts) for name, counts in sexes]
         people["table"] = chart_table("Group", groups, scored=scored)
+        if all(name == UNKNOWN for name, _ in (*ages, *sexes)):
+            people |= nothing(mark, _NO_PEOPLE if groups else _NOTHING_HERE)
         measure = query.measure if scored else "transactions"
         world = map_figure(dict(countries), measure, mark, scored=scored)
         named = [(code, text.country(code), counts) for code, counts in countries]
@@ -102,7 +106,7 @@ class Content:
                 "sources": plain(self._values(query, Dimension.SOURCE, "Source")),
                 "devices": plain(self._devices(query)),
             },
-            "charts": {"map": world, "people": people if groups else nothing(mark, _NOTHING_HERE)},
+            "charts": {"map": world, "people": people},
         }
 
     def performance(self, query: Query) -> Shown:
@@ -110,7 +114,8 @@ class Content:
         store = self._view.store
         found, bucket = self._view.performance(query)
         period = self._period(query)
-        figure = nothing(self._mark(query), "no labelled alerts or fraud to show")
+        missing = "labelled alerts or fraud" if found.mature else "events that are old enough"
+        figure = nothing(self._mark(query), f"no {missing} to show")
         if found.labelled and period.to_ms is not None:
             figure = performance_figure(found, bucket, period.to_ms, self._mark(query))
             figure["table"] = performance_table(
@@ -194,7 +199,8 @@ class Content:
     def _devices(self, query: Query) -> Any:
         found = self._view.devices(query, DEVICES)
         if not found:
-            return html.P("No device with alerts or fraud in this period.", className="empty")
+            said = "No known device with alerts or fraud in this period."
+            return html.P(said, className="empty")
         return bar_table(
             "device",
             "Device",
@@ -206,6 +212,9 @@ class Content:
 
     def _values(self, query: Query, dimension: Dimension, title: str) -> Any:
         found = self._view.ranked(query, dimension)[:BROWSERS]
+        if [value for value, _ in found] == [UNKNOWN]:
+            said = f"No transaction in this period says its {dimension.value}."
+            return html.P(said, className="empty")
         return bar_table(
             dimension.value,
             title,

@@ -77,7 +77,11 @@ def details(
                 *([_section("Labels", past_labels(labels))] if labels else []),
                 _section("Why", *_reasons(alert)),
                 _section("Transaction", _facts(alert)),
-                _section("Earlier on this device", _earlier(earlier, currency)),
+                *(
+                    [_section("Earlier on this device", _earlier(earlier, currency))]
+                    if alert.get("device_id") is not None
+                    else []
+                ),
                 _section("Features given to the model", _features(alert)),
                 _section("Model", _model(alert)),
             ],

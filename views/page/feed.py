@@ -83,7 +83,7 @@ def _item(alert: Mapping[str, Any], currency: str) -> html.Li:
     severity = str(alert["severity"])
     at = datetime.fromisoformat(str(alert["event_time"]))
     where = [text.country(alert["country"]), text.value(alert["browser"])]
-    known = [one for one in where if not one.startswith("Unknown")] or ["Unknown origin"]
+    known = [one for one in where if not one.startswith("Unknown")]
     return html.Li(
         html.A(
             [
@@ -126,7 +126,9 @@ def first_reason(alert: Mapping[str, Any]) -> str:
 def spoken(alert: Mapping[str, Any], currency: str) -> str:
     """An alert as a screen reader says it when it comes."""
     amount = text.money(float(alert["amount"]), currency)
-    return f"{alert['severity']}, {amount}, {text.country(alert['country'])}"
+    known = alert["country"] not in {None, UNKNOWN}
+    where = f", {text.country(alert['country'])}" if known else ""
+    return f"{alert['severity']}, {amount}{where}"
 
 
 def _label(label: int | None) -> list[html.Span]:

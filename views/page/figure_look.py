@@ -74,16 +74,21 @@ def nothing(revision: str, message: str) -> Figure:
             revision,
             xaxis={"visible": False, "fixedrange": True},
             yaxis={"visible": False, "fixedrange": True},
-            annotations=[
-                {
-                    "text": message,
-                    "showarrow": False,
-                    "xref": "paper",
-                    "yref": "paper",
-                    "x": 0.5,
-                    "y": 0.5,
-                    "font": {"size": 13, "color": "--muted"},
-                }
-            ],
+            annotations=[said(message)],
         ),
+    }
+
+
+def said(message: str) -> Figure:
+    """A sentence in the middle of a chart."""
+    return {
+        "text": message,
+        "showarrow": False,
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0.5,
+        "y": 0.5,
+        "bgcolor": "--card",
+        "borderpad": 4,
+        "font": {"size": 13, "color": "--muted"},
     }

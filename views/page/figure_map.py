@@ -8,11 +8,13 @@ from typing import Any
 
 from views.counts import Counts
 from views.page import text
-from views.page.figure_look import FONT, Figure, layout
+from views.page.figure_look import FONT, Figure, layout, said
 from views.page.outlines import OUTLINES_URL, drawn
 
 #: Shares of fewer transactions than this say nothing.
 SHARE_FROM = 10
+_NOTHING = "no transactions in this period"
+_NO_PLACES = "no transaction in this period has a known country"
 TITLES = {"alerts": "alerts", "share": "share of alerts", "transactions": "transactions"}
 
 
@@ -42,6 +44,7 @@ def map_figure(by: Mapping[str, Counts], measure: str, revision: str, *, scored:
             revision,
             dragmode="pan",
             margin={"l": 0, "r": 0, "t": 0, "b": 0},
+            annotations=[] if places else [said(_NO_PLACES if by else _NOTHING)],
             geo={
                 "visible": False,
                 "bgcolor": "--card",
