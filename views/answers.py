@@ -90,56 +90,56 @@ class Summary(BaseModel):
     live: bool = Field(description="Whether more events may come.")
 
 
-#: Lists can be had as CSV, too.
-_OR_CSV: Any = {"openapi_extra": {"content": {"text/csv": {"schema": {"type": "string"}}}}}
+#: Of what can be had as CSV, too.
+OR_CSV: Any = {"openapi_extra": {"content": {"text/csv": {"schema": {"type": "string"}}}}}
 
 
 class Trend(RootModel[list[TrendRow]]):
     """Steps of time, ascending, empty ones included."""
 
-    model_config = _OR_CSV
+    model_config = OR_CSV
 
 
 class Countries(RootModel[list[CountryRow]]):
     """Countries, most alerts first."""
 
-    model_config = _OR_CSV
+    model_config = OR_CSV
 
 
 class Devices(RootModel[list[DeviceRow]]):
     """Devices with alerts or fraud, most alerts first."""
 
-    model_config = _OR_CSV
+    model_config = OR_CSV
 
 
 class Browsers(RootModel[list[BrowserRow]]):
     """Browsers, most alerts first."""
 
-    model_config = _OR_CSV
+    model_config = OR_CSV
 
 
 class Sources(RootModel[list[SourceRow]]):
     """Sources, most alerts first."""
 
-    model_config = _OR_CSV
+    model_config = OR_CSV
 
 
 class Sexes(RootModel[list[SexRow]]):
     """Sexes, most alerts first."""
 
-    model_config = _OR_CSV
+    model_config = OR_CSV
 
 
 class Ages(RootModel[list[AgeRow]]):
     """Age bands, most alerts first."""
 
-    model_config = _OR_CSV
+    model_config = OR_CSV
 
 
 class Alerts(BaseModel):
     """Alerts, the latest event first."""
 
-    model_config = _OR_CSV
+    model_config = OR_CSV
 
     alerts: list[dict[str, Any]] = Field(
         description="As on the topic of alerts, with label (1 fraud, 0 not, null unknown) and case "

@@ -43,6 +43,9 @@ class Outcome(BaseModel):
     decision: str | None
     severity: str | None = Field(description="Null where the event is allowed.")
     threshold: float | None
+    control: bool | None = Field(
+        description="Whether the model would block it, and the control share has it reviewed."
+    )
     reasons: list[dict[str, Any]] | None
     model: dict[str, str] | None
     error: EventError | None = Field(description="Null: the event is valid.")

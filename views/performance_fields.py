@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from features.iso_times import iso_time
+from views.answers import OR_CSV
 from views.live_performance import Figures, Interval, Performance
 
 #: Figures that have an interval.
@@ -72,6 +73,8 @@ class VersionRow(FiguresRow):
 
 class PerformanceAnswer(BaseModel):
     """How good alerts were, as far as labels say."""
+
+    model_config = OR_CSV
 
     profile: str
     from_: str | None = Field(alias="from", description="As asked.")

@@ -1,7 +1,7 @@
 """Scores for events that are asked about: the champion's, from the state as it is now.
 
-Promise: the state is read and never changed; score, decision, severity, threshold and reasons of an
-event are those that a worker with the same champion would publish if the event came to it now.
+Promise: the state is read and never changed; score, decision, severity, threshold, control and
+reasons of an event are those that a worker with the same champion would publish if it came now.
 (Reasons: of more than ``MOST_EXPLAINED`` alerts in one micro-batch a worker asks the model for the
 first ones only; here every alert has the model's.) Events of one request are not in each other's
 past. Steps:
@@ -192,6 +192,7 @@ class Predictor:
                     decision=decided.decision[at],
                     severity=decided.severity[at] if alerted else None,
                     threshold=_crossed(decided.threshold[at]) if alerted else None,
+                    control=bool(decided.control[at]),
                     reasons=decided.reasons[at],
                     model=decider.model,
                 )

@@ -26,6 +26,7 @@ class Prediction:
         score: fraud probability, float32.
         decision: ``core.names.Decision``.
         severity, threshold, reasons: as in an alert; None where the event is allowed.
+        control: whether the model would block it, and the control share has it reviewed.
         model: name, version and digest.
     """
 
@@ -34,6 +35,7 @@ class Prediction:
     decision: str
     severity: str | None
     threshold: float | None
+    control: bool
     reasons: list[dict[str, Any]] | None
     model: dict[str, str]
 

@@ -23,6 +23,7 @@ from features.countries import load_country_table
 from features.known import country_codes
 from features.online import VelocityState
 from features.open_wire import open_wire
+from model.control import in_control
 from producer.encode import encode_events
 from tests.stream.test_worker import events, messages
 from tests.stream.workers import Reader, publish, running_worker
@@ -33,7 +34,7 @@ from views.past import FilePast, LivePast
 from views.predict import Predictor
 
 HEADERS = {"Content-Type": "application/json"}
-KEPT = ("event_id", "score", "decision", "model")
+KEPT = ("event_id", "score", "decision", "control", "model")
 OF_ALERT = ("severity", "threshold", "reasons")
 
 
@@ -319,6 +320,29 @@ def test_another_champion_takes_over_and_a_damaged_one_does_not(
     predictor.look_for_champions()
     assert predict(client, body)[0]["model"]["version"] == "v2"
     assert caplog.text.count("changed or damaged") == 1
+
+
+def test_what_the_control_share_has_reviewed_is_marked(
+    world: World, tmp_path: Path, install_model: Callable[[Settings], None]
+) -> None:
+    settings = load_settings(models=tmp_path / "models", threshold_review=0.0, threshold_block=0.0)
+    install_model(settings)
+    countries = load_country_table(None)
+    batch = events(50)
+    past = FilePast(batch, country_codes(batch, countries))
+    bodies = b"[" + b",".join(encode_events(batch)) + b"]"
+
+    def outcomes(share: float) -> dict[str, tuple[str, bool]]:
+        given = settings.model_copy(update={"control_share": share})
+        app = create_app(world.store, given, Predictor(given, countries, past), page=False)
+        found = predict(app.test_client(), bodies)
+        return {one["event_id"]: (one["decision"], one["control"]) for one in found}
+
+    assert set(outcomes(0.0).values()) == {("block", False)}
+    some = outcomes(0.2)
+    assert set(some.values()) == {("block", False), ("review", True)}
+    drawn = in_control(list(some), 0.2)
+    assert [control for _, control in some.values()] == list(drawn)
 
 
 def test_many_at_once_get_the_same_as_one_after_another(world: World) -> None:
