@@ -12,9 +12,12 @@ from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
+    missing_required_header,
+    negative_data_rejection,
     response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
+    unsupported_method,
 )
 
 from tests.views.world import World, world_of, write_world
@@ -37,7 +40,7 @@ schema = schemathesis.openapi.from_wsgi("/openapi.json", _app())
 
 
 @schema.parametrize()
-@settings(max_examples=10, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=15, suppress_health_check=list(HealthCheck), derandomize=True)
 def test_every_answer_is_one_that_the_document_has(case: schemathesis.Case[Any]) -> None:
     response = case.call(headers={"Host": "localhost", "Accept-Encoding": "identity"})
     case.validate_response(
@@ -48,5 +51,8 @@ def test_every_answer_is_one_that_the_document_has(case: schemathesis.Case[Any])
             content_type_conformance,
             response_headers_conformance,
             response_schema_conformance,
+            negative_data_rejection,
+            missing_required_header,
+            unsupported_method,
         ],
     )
