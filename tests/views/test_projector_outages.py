@@ -15,6 +15,7 @@ from tests.redis_cluster import LocalCluster
 from tests.servers.own_kafka import OwnKafka
 from tests.servers.own_redis import OwnRedis
 from tests.views.read_model import (
+    PROFILE,
     START_MS,
     Message,
     assert_same,
@@ -25,9 +26,12 @@ from tests.views.read_model import (
     taken_in,
     wait_for,
 )
+from views.forget import forget
 from views.periods import HOUR_MS, Span
 from views.projector import Projector
+from views.rebuild import rebuild
 from views.redis_store import RedisStore
+from views.store import AlertFilter
 
 SPANS = [Span(START_MS + 5 * HOUR_MS + 1, START_MS + 70 * HOUR_MS + 12_345)]
 _PATIENCE_S = 60.0
@@ -122,3 +126,17 @@ def test_the_read_model_may_be_on_a_cluster(
         produce(settings, messages[len(messages) // 2 :])
         wait_for(settings, len(messages))
     assert_exact(settings, messages)
+    # Made anew, and without a person's ids.
+    rebuild(settings, lambda _: None)
+    assert_exact(settings, messages)
+    by_user = AlertFilter(user_id="u7")
+    mine = {one.body["event_id"] for one in messages if one.body.get("user_id") == "u7"}
+    store = RedisStore(settings)
+    try:
+        before = store.totals(PROFILE, Span())
+        assert store.alerts(PROFILE, Span(), by_user, None, 1).alerts
+        assert forget(settings, PROFILE, "u7").records == len(mine)
+        assert not store.alerts(PROFILE, Span(), by_user, None, 1).alerts
+        assert store.totals(PROFILE, Span()) == before
+    finally:
+        store.close()
