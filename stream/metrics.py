@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter as Counted
 from collections.abc import Mapping, Sequence
@@ -102,6 +103,9 @@ class WorkerMetrics:
         self.rules_info = self._gauge(declared.RULES_INFO)
         self.rule_hits = self._counter(declared.RULE_HITS)
         self._ruled: set[tuple[str, str, str]] = set()
+        # Rules that judge no more; a batch that they judged may be counted after that.
+        self._ended: set[tuple[str, str, str]] = set()
+        self._of_rules = threading.Lock()
         self._feature_psi = self._gauge(declared.FEATURE_PSI)
         self._drifted = self._gauge(declared.DRIFTED)
         self.model_info = self._gauge(declared.MODEL_INFO)
@@ -228,23 +232,28 @@ class WorkerMetrics:
             self.model_info.labels(name, challenger, Role.CHALLENGER).set(1)
 
     def show_rules(self, rules: RuleSet) -> None:
-        """These rules judge now, and no others; series of rules that are gone end."""
+        """These rules judge from the next batch on, and no others; series of others end."""
         self.rules_info.clear()
         self.rules_info.labels(rules.hash[:12]).set(len(rules))
         ruled = {_hit_labels(one.hit) for one in rules.rules}
-        for labels in self._ruled - ruled:
-            with suppress(KeyError):
-                self.rule_hits.remove(*labels)
-        for labels in ruled:
-            self.rule_hits.labels(*labels)
-        self._ruled = ruled
+        with self._of_rules:
+            for labels in self._ruled - ruled:
+                with suppress(KeyError):
+                    self.rule_hits.remove(*labels)
+            for labels in ruled:
+                self.rule_hits.labels(*labels)
+            self._ended = (self._ended | self._ruled) - ruled
+            self._ruled = ruled
 
     def observe_hits(self, hits: Sequence[tuple[Hit, ...]]) -> None:
-        """Count what the events of a batch met."""
-        for labels, count in Counted(
-            _hit_labels(hit) for of_event in hits for hit in of_event
-        ).items():
-            self.rule_hits.labels(*labels).inc(count)
+        """Count what the events of a batch met; not rules whose series has ended meanwhile."""
+        counted = Counted(_hit_labels(hit) for of_event in hits for hit in of_event)
+        if not counted:
+            return
+        with self._of_rules:
+            for labels, count in counted.items():
+                if labels not in self._ended:
+                    self.rule_hits.labels(*labels).inc(count)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """The page and its content type.

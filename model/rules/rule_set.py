@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import RulesError
+from core.names import PROFILES
 from model.rules.fields import Rows, fields
 from model.rules.rule import ALWAYS_MS, NEVER_MS, Hit, Rule
 from model.rules.rule_file import parse_rules
@@ -113,8 +115,27 @@ def compile_rules(content: bytes, path: Path, profile: str) -> RuleSet:
             condition, reads = compile_condition(rule.when, fields(whose))
         except ConditionError as error:
             where = place.at(error.line, error.column)
-            raise RulesError(f"rules {where} of rule {rule.name}: {error.message}") from None
+            message = f"rules {where} of rule {rule.name}: {error.message}"
+            if not rule.profile and (others := _understood_by(rule, profile)):
+                message += (
+                    f"; the rule has no profile and so is for {profile} too: add "
+                    f"`profile: {others[0]}`, whose events have all that it asks for"
+                )
+            raise RulesError(message) from None
         if whose == profile:
             hit = Hit(rule.name, rule.action, rule.shadow, rule.severity, rule.reason)
             mine.append(Compiled(rule, condition, reads, hit))
     return RuleSet(mine)
+
+
+def _understood_by(rule: Rule, but: str) -> list[str]:
+    """Other profiles for whose events the condition can be compiled."""
+    from model.rules.language import ConditionError, compile_condition
+
+    found = []
+    for profile in PROFILES:
+        if profile != but:
+            with suppress(ConditionError):
+                compile_condition(rule.when, fields(profile))
+                found.append(profile)
+    return found

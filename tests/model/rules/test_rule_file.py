@@ -159,3 +159,15 @@ def test_a_followed_file_changes_with_its_content_and_never_to_a_broken_one(tmp_
     path.write_text(rule())
     assert followed.changed()
     assert [one.rule.name for one in followed.current.rules] == ["one"]
+
+
+def test_a_rule_without_profile_that_asks_for_what_another_has_is_told_to_name_it() -> None:
+    text = rule(when="device_users_1h >= 1")
+    with pytest.raises(RulesError) as refused:
+        rule_set(text, "banking")
+    assert "the rule has no profile" in str(refused.value)
+    assert "add `profile: ecommerce`" in str(refused.value)
+    assert len(rule_set(text, "ecommerce")) == 1
+    with pytest.raises(RulesError) as refused:  # nobody has it: a profile would not help
+        rule_set(rule(when="v77 > 1.0"), "banking")
+    assert "no profile" not in str(refused.value)
