@@ -35,6 +35,8 @@ class _Columns:
     time_ms: list[int] = field(default_factory=list)
     champion: list[tuple[float, int]] = field(default_factory=list)
     challenger: list[tuple[float, int]] = field(default_factory=list)
+    control_weight: list[float] = field(default_factory=list)
+    blocked: list[bool] = field(default_factory=list)
 
 
 def live_pairs(settings: Settings, since: str | None, until: str | None) -> list[LivePair]:
@@ -69,6 +71,8 @@ def live_pairs(settings: Settings, since: str | None, until: str | None) -> list
         columns.time_ms.append(at)
         columns.champion.append((score.score, _PLACE[beside.against]))
         columns.challenger.append((beside.score, _PLACE[beside.decision]))
+        columns.control_weight.append((score.control_weight or 1.0) if score.control else 0.0)
+        columns.blocked.append(_PLACE[score.decision] == _PLACE[Decision.BLOCK])
     if not pairs:
         raise DataError(
             f"no {settings.profile} event of that span was scored by a challenger too: name one "
@@ -82,6 +86,8 @@ def live_pairs(settings: Settings, since: str | None, until: str | None) -> list
             np.array(columns.time_ms, np.int64),
             (_as_scores(columns.champion), _as_scores(columns.challenger)),
             np.array([labels.get(one, (0, -1))[1] for one in columns.event_id], np.int8),
+            np.array(columns.control_weight, np.float64),
+            np.array(columns.blocked, np.bool_),
         )
         for versions, columns in sorted(pairs.items())
     ]
@@ -105,6 +111,11 @@ def heading(pair: LivePair) -> list[str]:
     ]
     if pair.labelled_metrics is None:
         lines.append("  precision and recall need labels of both fraud and honest events")
+    elif pair.weighted:
+        lines.append(
+            "  control events stand for all that was blocked: figures below are weighted, and "
+            "leave out what was blocked"
+        )
     elif pair.labelled < pair.events:
         lines.append(
             "  what was blocked has a label only where it was in the control share "

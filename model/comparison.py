@@ -141,6 +141,7 @@ def compare_outcomes(
     *,
     same_events: bool,
     resamples: int = RESAMPLES,
+    weight: NDArray[np.float64] | None = None,
 ) -> SplitComparison:
     """Every metric of two outcomes, with the difference.
 
@@ -151,15 +152,20 @@ def compare_outcomes(
         same_events: whether row i of both is said to be the same event. Labels that differ show
             that it is not, and then it is not believed.
         resamples: number of bootstrap samples.
+        weight: how many events each stands for, shape (n,), for both; None: one. A resample draws
+            events, and each that is drawn stands for as many.
     """
     paired = same_events and np.array_equal(first.fraud, second.fraud)
     rankings = Ranking(first, yardstick), Ranking(second, yardstick)
     values, tables = [], []
     for number, ranking in enumerate(rankings):
-        values.append(ranking.metrics(np.ones(ranking.size, np.int64)))
+        each = np.ones(ranking.size, np.int64) if weight is None else weight
+        values.append(ranking.metrics(each))
         # One seed draws the same events for both; two seeds have nothing to do with each other.
         drawn = draws(ranking.size, seed if paired else seed + number, resamples)
-        tables.append(np.array([list(ranking.metrics(one).values()) for one in drawn], np.float64))
+        tables.append(
+            np.array([list(ranking.metrics(one * each).values()) for one in drawn], np.float64)
+        )
     return SplitComparison(
         paired,
         (rankings[0].size, rankings[1].size),

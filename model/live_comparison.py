@@ -2,7 +2,14 @@
 
 Every event that both scored counts for the agreement. Precision, recall and the other metrics count
 labelled events alone, and their intervals and differences are those of ``model.comparison``: every
-resample draws the same events for both. Shares have exact intervals (Clopper and Pearson,
+resample draws the same events for both.
+
+What was blocked seldom gets a label. Where there are labelled control events (to be blocked, let
+through to review), they stand for all that was blocked: each counts with its weight, and labelled
+events that were blocked are left out (Horvitz and Thompson, JASA 47, 1952), as in
+``views.live_performance``. Where there are none, every labelled event counts once.
+
+Shares have exact intervals (Clopper and Pearson,
 Biometrika 26, 1934), by ``scipy.stats``.
 """
 
@@ -64,6 +71,7 @@ class LivePair:
         decisions: what the champion's model decides → the challenger's → events.
         alerts: share of events that each would alert, the champion first.
         labelled, fraud: events with a label, and the fraud among them.
+        weighted: whether control events stand for blocked ones in the metrics.
         labelled_metrics: the challenger (second) against the champion (first) on labelled events;
             None where they are not both fraud and honest.
     """
@@ -78,6 +86,7 @@ class LivePair:
     alerts: tuple[Interval, Interval]
     labelled: int
     fraud: int
+    weighted: bool
     labelled_metrics: SplitComparison | None
 
 
@@ -87,6 +96,8 @@ def compare_live(
     time_ms: NDArray[np.int64],
     scores: tuple[Scores, Scores],
     label: NDArray[np.int8],
+    control_weight: NDArray[np.float64],
+    blocked: NDArray[np.bool_],
     resamples: int = RESAMPLES,
 ) -> LivePair:
     """One pair of versions on n > 0 events.
@@ -97,22 +108,29 @@ def compare_live(
         time_ms: event times, shape (n,).
         scores: of the champion and of the challenger.
         label: 1 fraud, 0 honest, −1 unknown, shape (n,).
+        control_weight: of control events, how many blocked ones each stands for; 0 where an event
+            is none, shape (n,).
+        blocked: whether an event was blocked in the end, shape (n,).
         resamples: behind the intervals of the metrics.
     """
     first, second = scores
     table = np.zeros((len(DECISIONS), len(DECISIONS)), np.int64)
     np.add.at(table, (first.decision, second.decision), 1)
     labelled = np.flatnonzero(label >= 0)
-    fraud = label[labelled] == 1
+    weighted = bool(control_weight[labelled].any())
+    is_control = control_weight > 0
+    counting = labelled[is_control[labelled] | ~blocked[labelled]] if weighted else labelled
+    fraud = label[counting] == 1
     metrics = None
     if fraud.any() and not fraud.all():
         metrics = compare_outcomes(
-            first.outcomes(labelled, fraud, time_ms),
-            second.outcomes(labelled, fraud, time_ms),
+            first.outcomes(counting, fraud, time_ms),
+            second.outcomes(counting, fraud, time_ms),
             Yardstick(COSTS[profile], ALERTS_PER_DAY[profile]),
             _SEED,
             same_events=True,
             resamples=resamples,
+            weight=np.where(is_control, control_weight, 1.0)[counting] if weighted else None,
         )
     allow, n = DECISIONS.index(Decision.ALLOW), len(time_ms)
     return LivePair(
@@ -131,7 +149,8 @@ def compare_live(
             share_of(n - int(table[:, allow].sum()), n),
         ),
         labelled=len(labelled),
-        fraud=int(fraud.sum()),
+        fraud=int((label[labelled] == 1).sum()),
+        weighted=weighted,
         labelled_metrics=metrics,
     )
 

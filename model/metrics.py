@@ -30,7 +30,7 @@ _DIGITS = 6
 _FLAGGED, _HALF, _FRAUD, _BLOCKED, _DAILY = 1, 2, 4, 8, 16
 _KINDS = np.arange(32)
 
-Weights = NDArray[np.int64]
+Weights = NDArray[np.int64] | NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,6 +156,7 @@ class Ranking:
         starts = np.flatnonzero(change)
         ends = np.append(starts[1:], len(score))
         self._fraud_rows = np.flatnonzero(fraud)
+        self._honest = ~fraud.astype(np.bool_)
         steps, self._first_in_step = np.unique(
             np.cumsum(change)[self._fraud_rows] - 1, return_index=True
         )
@@ -182,8 +183,8 @@ class Ranking:
 
     def _ranked(self, weight: Weights) -> dict[str, float]:
         fraud_weight = weight[self._fraud_rows]
-        fraud = int(fraud_weight.sum())
-        honest = int(weight.sum()) - fraud
+        fraud = float(fraud_weight.sum())
+        honest = float(weight[self._honest].sum())
         if not fraud or not honest:
             return dict.fromkeys(("roc_auc", "average_precision", *MAX_FPR), np.nan)
         seen = np.append(0, np.cumsum(weight))

@@ -7,9 +7,15 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from confluent_kafka import Producer
-from sklearn.metrics import precision_score, recall_score
+from sklearn.metrics import (
+    average_precision_score,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
 from typer.testing import CliRunner, Result
 
 from cli.main import app
@@ -138,6 +144,61 @@ def test_counts_are_those_of_a_plain_loop(
     assert gap["difference"]["value"] == pytest.approx(
         gap["second"]["value"] - gap["first"]["value"], abs=2e-6
     )
+
+
+def test_control_events_stand_for_what_was_blocked(here: Settings) -> None:
+    """As pandas has it: blocked events left out, control events in their place by weight."""
+    rng = np.random.default_rng(9)
+    fraud = rng.random(N) < 0.3
+    shift = rng.normal(0.35 + 0.4 * fraud[:, None], 0.2, (N, 2))
+    rows = pd.DataFrame(np.round(np.clip(shift, 0, 1), 4), columns=["one", "other"])
+    rows["fraud"] = fraud
+    rows["weight"] = 1 / 0.3
+    rows.loc[N // 2 :, "weight"] = 1 / 0.15  # the share was changed
+    to_block = rows.one >= 0.8
+    rows["control"] = to_block & (rng.random(N) < 1 / rows.weight)
+    rows["blocked"] = to_block & ~rows.control
+    # Of what was blocked only fraud was told, by its victims.
+    rows["known"] = np.where(rows.blocked, rows.fraud & (rng.random(N) < 0.5), rng.random(N) < 0.8)
+    messages, labels = [], []
+    for at in range(N):
+        row: Any = rows.iloc[at]
+        more: dict[str, Any] = {}
+        if row.control:
+            more = {
+                "control": True,
+                "control_weight": float(row.weight),
+                "decision": Decision.REVIEW,
+            }
+        messages.append(
+            score_of(f"e{at}", START + at * HOUR, float(row.one), float(row.other), **more)
+        )
+        if row.known:
+            labels.append(label_of(f"e{at}", int(row.fraud), START))
+    topics = Topics(here.namespace)
+    send(here, topics.scores.name, messages)
+    send(here, topics.labels.name, labels)
+    (pair,) = found_by()
+    known = rows[rows.known & ~rows.blocked]
+    assert pair["weighted"]
+    assert (pair["labelled"], pair["fraud"]) == (rows.known.sum(), rows[rows.known].fraud.sum())
+    assert pair["labelled_metrics"]["events"] == [len(known)] * 2
+    weight = known.weight.where(known.control, 1.0)
+    metrics = pair["labelled_metrics"]["metrics"]
+    for side, score in (("first", known.one), ("second", known.other)):
+        alert = score >= 0.5
+        caught = weight[alert & known.fraud].sum()
+        expected = {
+            "precision": caught / weight[alert].sum(),
+            "recall": caught / weight[known.fraud].sum(),
+            "brier": (weight * (score - known.fraud) ** 2).sum() / weight.sum(),
+            "roc_auc": roc_auc_score(known.fraud, score, sample_weight=weight),
+            "average_precision": average_precision_score(known.fraud, score, sample_weight=weight),
+        }
+        for name, value in expected.items():
+            assert metrics[name][side]["value"] == pytest.approx(value, abs=2e-6), name
+            assert metrics[name][side]["low"] <= value <= metrics[name][side]["high"]
+    assert "control events stand for all that was blocked" in run("--live").stdout
 
 
 def test_a_span_holds_its_begin_and_not_its_end(
