@@ -179,6 +179,14 @@ LABELLED_SHARE = _gauge(
     "labelled_share", "Labelled among all events of the latest 30 mature days.", "profile"
 )
 
+LABELLED_FRAUD_SHARE = _gauge(
+    "labelled_fraud_share",
+    "Fraud among labelled events of the latest 30 mature days, and of the 30 days before them.",
+    "profile", "window",
+)  # fmt: skip
+
+#: Values of the label ``window``: the latest mature days, and those before them.
+WINDOWS = ("newest", "before")
 #: Values of the label ``outcome``: an alert or not, right or wrong.
 OUTCOMES = ("tp", "fp", "fn", "tn")
 #: Stages of ``STAGE_SECONDS``, in the order in which a batch goes through them.
@@ -196,4 +204,5 @@ OF_WORKER = (
 #: All that the views have.
 OF_VIEWS = (
     HTTP_SECONDS, TOP_DEVICE_ALERTS, VIEWS_LAG, LABELS, LIVE_PRECISION, LIVE_RECALL, LABELLED_SHARE,
+    LABELLED_FRAUD_SHARE,
 )  # fmt: skip

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from core.metrics import LABELLED_SHARE, LABELS, LIVE_PRECISION, LIVE_RECALL
+from core.metrics import (
+    LABELLED_FRAUD_SHARE,
+    LABELLED_SHARE,
+    LABELS,
+    LIVE_PRECISION,
+    LIVE_RECALL,
+)
 from grafana import palette
 from grafana.frame import Row
 from grafana.panels import AnyPanel, Query, Text, figure, over_time
@@ -85,5 +91,16 @@ def _panels() -> list[AnyPanel]:
             Query(outcomes, "{{outcome}}"),
             colours=_OUTCOME_COLOURS,
             stacked=True,
+        ),
+        over_time(
+            Text(
+                "Base rate of labels",
+                f"Fraud among labelled events, as they came. {_MATURE}, and over the 30 days "
+                "before these: where they part, fraud itself has changed.",
+                "percentunit",
+                24,
+            ),
+            Query(f"max by (window) ({of_views(LABELLED_FRAUD_SHARE)})", "{{window}}"),
+            colours={"newest": palette.BLUE, "before": palette.ORANGE},
         ),
     ]

@@ -11,7 +11,7 @@ from flask_openapi3.openapi import OpenAPI
 from core.settings import Settings
 from features.iso_times import iso_time
 from views.caching import Answers
-from views.live_performance import performance
+from views.live_performance import mature_days, performance
 from views.performance_fields import COLUMNS, PerformanceAnswer, fields_of, flat
 from views.periods import Bucket
 from views.queries import PerformanceQuery, profile_of
@@ -34,13 +34,14 @@ def add_performance(app: OpenAPI, store: Store, settings: Settings, answers: Ans
     def _performance(query: PerformanceQuery) -> dict[str, Any]:
         profile = profile_of(query, store, settings)
         bucket = Bucket.DAY if query.bucket is None else Bucket(query.bucket)
-        found = performance(store.scorecards(profile, query.span), query.mature, bucket)
+        days = mature_days(live=store.live) if query.mature is None else query.mature
+        found = performance(store.scorecards(profile, query.span), days, bucket)
         return {
             "profile": profile,
             "from": None if query.from_ is None else iso_time(query.from_),
             "to": None if query.to is None else iso_time(query.to),
             "bucket": bucket.value,
-            "mature_days": query.mature,
+            "mature_days": days,
             **fields_of(found),
             "currency": settings.currency,
         }

@@ -138,22 +138,27 @@ class Performance:
     rows: tuple[Row, ...]
 
 
+def mature_days(*, live: bool) -> int:
+    """Days after which an event counts, unless told otherwise: a file has what labels there are."""
+    return MATURE_DAYS if live else 0
+
+
 def mature_to(last_ms: int, days: int) -> int:
     """The end of the last day that ended so many days before a moment; with 0, of its own day."""
     return (last_ms // DAY_MS + (days == 0) - days) * DAY_MS
 
 
-def performance(found: Scorecards, mature_days: int, bucket: Bucket) -> Performance:
+def performance(found: Scorecards, days: int, bucket: Bucket) -> Performance:
     """Figures of each version over the mature part of a span, and by steps of time.
 
     Args:
         found: of the span.
-        mature_days: see the module.
+        days: after which an event counts, see the module.
         bucket: length of the steps; not ``hour``.
     """
     if found.last_ms is None:
         return Performance(None, 0, 0, 0, (), ())
-    end = mature_to(found.last_ms, mature_days)
+    end = mature_to(found.last_ms, days)
     mature = {key: card for key, card in found.cards.items() if key[0] * DAY_MS < end}
     totals = _by_version(mature)
     weighted = {version for version, card in totals.items() if is_weighted(card)}

@@ -16,7 +16,7 @@ from core import metrics as declared
 from core.errors import FraudstreamError
 from core.names import DAY_MS
 from core.settings import Settings
-from views.live_performance import MATURE_DAYS, mature_to, performance
+from views.live_performance import MATURE_DAYS, Performance, mature_to, performance
 from views.masking import Masking
 from views.periods import HOUR_MS, Bucket, Span, bucket_start
 from views.store import Store
@@ -141,42 +141,64 @@ class LivePerformance(Collector):
 
     def describe(self) -> Iterator[Metric]:
         """The families without values."""
-        yield from self._families()
+        labels, gauges = self._families()
+        yield from (labels, *gauges)
 
     def collect(self) -> Iterator[Metric]:
         """The figures as they are now; none where the store does not answer."""
-        labels, precision, recall, labelled = families = self._families()
+        labels, (precision, recall, labelled, base_rate) = self._families()
         with suppress(FraudstreamError):  # the probes say that
             for profile in self._store.profiles():
                 outcomes = self._store.outcomes(profile)
                 for outcome in declared.OUTCOMES if self._store.scored else ():
                     labels.add_metric([profile, outcome], outcomes.get(outcome, 0))
-                extent = self._store.extent(profile)
-                if extent is None:
+                newest, before = self._windows(profile)
+                for window, found in zip(declared.WINDOWS, (newest, before), strict=True):
+                    if found is not None and found.labelled:
+                        base_rate.add_metric([profile, window], _fraud(found) / found.labelled)
+                if newest is None:
                     continue
-                end = mature_to(extent[1], MATURE_DAYS)
-                span = Span(end - _WINDOW_DAYS * DAY_MS, end)
-                if span.from_ms is None or span.from_ms < 0:
-                    continue
-                found = performance(self._store.scorecards(profile, span), MATURE_DAYS, Bucket.DAY)
-                if found.mature:
-                    labelled.add_metric([profile], found.labelled / found.mature)
-                for one in found.versions:
+                if newest.mature:
+                    labelled.add_metric([profile], newest.labelled / newest.mature)
+                for one in newest.versions:
                     for family, figure in (
                         (precision, one.figures.precision),
                         (recall, one.figures.recall),
                     ):
                         if figure is not None:
                             family.add_metric([profile, one.version], figure.value)
-        yield from families
+        yield from (labels, precision, recall, labelled, base_rate)
 
-    def _families(
-        self,
-    ) -> tuple[CounterMetricFamily, GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
-        one = declared.LABELS
-        precision, recall, labelled = (
-            GaugeMetricFamily(gauge.family, gauge.text, labels=gauge.labels)
-            for gauge in (declared.LIVE_PRECISION, declared.LIVE_RECALL, declared.LABELLED_SHARE)
+    def _windows(self, profile: str) -> tuple[Performance | None, Performance | None]:
+        """The latest mature days, and those before them; None where there are no such days."""
+        extent = self._store.extent(profile)
+        if extent is None:
+            return None, None
+        end = mature_to(extent[1], MATURE_DAYS)
+        length = _WINDOW_DAYS * DAY_MS
+        spans = (Span(end - length, end), Span(end - 2 * length, end - length))
+        newest, before = (
+            None
+            if span.from_ms is None or span.from_ms < 0
+            else performance(self._store.scorecards(profile, span), MATURE_DAYS, Bucket.DAY)
+            for span in spans
         )
+        return newest, before
+
+    def _families(self) -> tuple[CounterMetricFamily, list[GaugeMetricFamily]]:
+        one = declared.LABELS
         labels = CounterMetricFamily(one.family, one.text, labels=one.labels)
-        return labels, precision, recall, labelled
+        return labels, [
+            GaugeMetricFamily(gauge.family, gauge.text, labels=gauge.labels)
+            for gauge in (
+                declared.LIVE_PRECISION,
+                declared.LIVE_RECALL,
+                declared.LABELLED_SHARE,
+                declared.LABELLED_FRAUD_SHARE,
+            )
+        ]
+
+
+def _fraud(found: Performance) -> int:
+    """Labelled fraud, as it came."""
+    return sum(one.figures.true_positives + one.figures.false_negatives for one in found.versions)

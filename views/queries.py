@@ -114,11 +114,9 @@ class PerformanceQuery(SpanQuery):
     bucket: Literal["day", "week", "month"] | SkipJsonSchema[None] = _optional(
         "Length of its steps; default: day."
     )
-    mature: int = Field(
-        default=MATURE_DAYS,
-        ge=0,
-        le=MOST_MATURE,
-        description="Only events of days that ended so many days before the newest event count.",
+    mature: Annotated[int, Field(ge=0, le=MOST_MATURE)] | SkipJsonSchema[None] = _optional(
+        "Only events of days that ended so many days before the newest event count; default: "
+        f"{MATURE_DAYS}, over a file 0."
     )
 
 

@@ -93,12 +93,16 @@ def _views_pages() -> Iterator[tuple[int, str]]:
     ]
     one = declared.LABELLED_SHARE
     Gauge(one.family, one.text, one.labels, registry=registry).labels("ecommerce").set(0.8)
+    one = declared.LABELLED_FRAUD_SHARE
+    base_rate = Gauge(one.family, one.text, one.labels, registry=registry)
     for at in range(START, END, STEP_S):
         for outcome in declared.OUTCOMES:
             labels.labels("ecommerce", outcome).inc(int(chance.integers(0, 5)))
         for version in ("v1", "v2"):
             for share in shares:
                 share.labels("ecommerce", version).set(float(chance.uniform(0.4, 0.9)))
+        for window in declared.WINDOWS:
+            base_rate.labels("ecommerce", window).set(float(chance.uniform(0.05, 0.1)))
         for rank in range(1, 11):
             top.labels(str(rank), f"device-{rank}").set(30 - 2 * rank)
         lag.set(int(chance.integers(0, 5)))

@@ -40,6 +40,7 @@ EXCEPTIONS = {
             ("Model", "Labelled"),
             ("Model", "Precision and recall by version"),
             ("Model", "Labels per hour by outcome"),
+            ("Model", "Base rate of labels"),
         )
     },
 }

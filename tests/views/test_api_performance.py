@@ -87,6 +87,12 @@ def test_figures_are_those_of_the_file(world: World, days: int) -> None:
     check(world, days)
 
 
+def test_over_a_file_every_event_counts_unless_told_otherwise(world: World) -> None:
+    found = ask(world.client())
+    assert (found["mature_days"], found["mature_events"]) == (0, len(world.table))
+    assert found == ask(world.client(), "?mature=0")
+
+
 @pytest.mark.realdata
 def test_figures_are_those_of_the_real_file(real_data: Path, tmp_path: Path) -> None:
     ranges = real_data / "IpAddress_to_Country.csv"
@@ -159,6 +165,8 @@ def test_prometheus_is_told_the_same(world: World) -> None:
     assert samples["fraudstream_live_precision", "ecommerce", version] == fraud[alert].mean()
     assert samples["fraudstream_live_recall", "ecommerce", version] == alert[fraud].mean()
     assert samples["fraudstream_labelled_share", "ecommerce"] == len(known) / len(table)
+    assert samples["fraudstream_labelled_fraud_share", "ecommerce", "newest"] == fraud.mean()
+    assert ("fraudstream_labelled_fraud_share", "ecommerce", "before") not in samples
     every = world.table[world.table["label"].notna()]
     right = (every["label"] == 1) == (every["alert"] == 1)
     for outcome, rows in (

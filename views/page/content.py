@@ -125,7 +125,7 @@ class Content:
         return {
             "places": {
                 "performance-versions": plain(shown),
-                "performance-note": plain(performance_note(found)),
+                "performance-note": plain(performance_note(found, live=store.live)),
             },
             "charts": {"performance": figure},
         }

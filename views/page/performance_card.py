@@ -52,14 +52,16 @@ def summary(found: Performance, currency: str, *, scored: bool, live: bool) -> A
     )  # fmt: skip
 
 
-def note(found: Performance) -> str:
-    """How much of the period counts."""
+def note(found: Performance, *, live: bool) -> str:
+    """How much of the period counts; over a file, whose labels are all there, everything."""
     if found.mature_to_ms is None:
         return ""
-    said = f"{text.count(found.mature)} events at least {MATURE_DAYS} days old"
+    said = f"{text.count(found.mature)} events"
+    if live:
+        said += f" at least {MATURE_DAYS} days old"
     if found.mature:
         said += f", {text.share(found.labelled, found.mature)} labelled"
-    return f"{said}; {text.count(found.not_mature)} too young"
+    return f"{said}; {text.count(found.not_mature)} too young" if live else said
 
 
 def _row(one: Version, currency: str) -> html.Tr:

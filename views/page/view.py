@@ -8,7 +8,7 @@ from typing import Any
 
 from core.names import DAY_MS
 from views.counts import Counts, DeviceCounts, Dimension
-from views.live_performance import MATURE_DAYS, Performance, performance
+from views.live_performance import Performance, mature_days, performance
 from views.masking import Masking
 from views.page.query import Query, bucket_of, period_of
 from views.periods import Bucket, Span
@@ -83,7 +83,8 @@ class View:
             None if end is None else -(-end // DAY_MS) * DAY_MS,
         )
         bucket = max(bucket_of(query, period)[0], Bucket.DAY, key=list(Bucket).index)
-        return performance(self.store.scorecards(query.profile, days), MATURE_DAYS, bucket), bucket
+        mature = mature_days(live=self.store.live)
+        return performance(self.store.scorecards(query.profile, days), mature, bucket), bucket
 
     def counted(self, counts: Counts) -> dict[str, int | None]:
         """The numbers of a row; alerts are None where nobody has scored."""
