@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -191,6 +192,17 @@ def test_an_attack_is_one_episode_and_what_follows_it_is_not(bins: tuple[Bins, .
     assert not any(training[20:])
 
 
+def drift_of(csv: Path, ip_table: Path | None, rejects: Path) -> DriftHistory:
+    """The drift of a file in bins of its own events."""
+    data = read_transactions(csv, "ecommerce", rejects=rejects)
+    order = data.batch.in_total_order()
+    batch, label = data.batch.take(order), data.label[order]
+    matrix = compute_features(batch, load_country_table(ip_table)).matrix
+    score = np.where(label == 1, 0.9, 0.1).astype(np.float32)  # as of a model that is right
+    bins = bins_of(FEATURES, matrix, score)
+    return drift_history(bins, batch.time_ms, matrix, score, label)
+
+
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., DriftHistory]:
     """The drift of generated samples that follow one another, in bins of their own events."""
@@ -205,13 +217,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., DriftHistory
             rows += lines if rows else [head, *lines]
         whole = folder / "whole.csv"
         whole.write_text("\n".join(rows) + "\n")
-        data = read_transactions(whole, "ecommerce", rejects=folder / "rejects.csv")
-        order = data.batch.in_total_order()
-        batch, label = data.batch.take(order), data.label[order]
-        matrix = compute_features(batch, load_country_table(None)).matrix
-        score = np.where(label == 1, 0.9, 0.1).astype(np.float32)  # as of a model that is right
-        bins = bins_of(FEATURES, matrix, score)
-        return drift_history(bins, batch.time_ms, matrix, score, label)
+        return drift_of(whole, None, folder / "rejects.csv")
 
     return history
 
@@ -239,3 +245,16 @@ def test_a_generated_attack_fires_once_when_it_is_over_and_what_follows_does_not
     assert found.episodes[0].first < "2025-02-01"
     assert found.episodes[0].last < "2025-03-01"
     assert found.episodes[0].what.startswith("score")
+
+
+@pytest.mark.realdata
+def test_the_public_file_fires_when_its_attack_is_over_and_never_again(
+    real_data: Path, tmp_path: Path
+) -> None:
+    found = drift_of(
+        real_data / "Fraud_Data.csv",
+        real_data / "IpAddress_to_Country.csv",
+        tmp_path / "rejects.csv",
+    )
+    assert [(one.first, one.last) for one in found.episodes] == [("2015-02-01", "2015-02-15")]
+    assert sum(day.trailing.judged for day in found.days) > 250
