@@ -6,7 +6,7 @@ list`` has no use for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -15,27 +15,18 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 
-class _Commands(MutableMapping[str, Any]):
+class _Commands(Mapping[str, Any]):
     """Click commands by name, in the order of ``places``."""
 
     def __init__(self, places: Mapping[str, str]) -> None:
-        self._places = dict(places)
+        self._places = places
         self._made: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
-        place = self._places[name]
         if name not in self._made:
-            module, _, attribute = place.partition(":")
+            module, _, attribute = self._places[name].partition(":")
             self._made[name] = _command(name, getattr(import_module(module), attribute))
         return self._made[name]
-
-    def __setitem__(self, name: str, command: Any) -> None:
-        self._places[name] = ""
-        self._made[name] = command
-
-    def __delitem__(self, name: str) -> None:
-        del self._places[name]
-        self._made.pop(name, None)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)
@@ -56,7 +47,8 @@ def lazy_group(help_: str, places: Mapping[str, str], **options: Any) -> typer.T
     class Group(TyperGroup):
         def __init__(self, **attributes: Any) -> None:
             super().__init__(**attributes)
-            self.commands = _Commands(places)
+            # Nobody adds to them.
+            self.commands = _Commands(places)  # type: ignore[assignment]
 
     app = typer.Typer(cls=Group, help=help_, no_args_is_help=True, rich_markup_mode=None, **options)
     app.callback()(_nothing)

@@ -17,12 +17,9 @@ import typer
 
 from cli.stopping import stop_on_signals
 from core.settings import Settings
+from views.restarts import Pauses
 
 _log = logging.getLogger(__name__)
-_FIRST_WAIT_S = 1.0
-_LONGEST_WAIT_S = 30.0
-#: A projector that ran for so long had started well.
-_RAN_WELL_S = 60.0
 _STOP_S = 15.0
 
 
@@ -103,7 +100,7 @@ class Projector(threading.Thread):
 
     def run(self) -> None:
         """Start it, and again whenever it ends."""
-        wait = _FIRST_WAIT_S
+        pauses = Pauses()
         while True:
             with self._lock:
                 if self._stopping.is_set():
@@ -114,11 +111,9 @@ class Projector(threading.Thread):
             code = self._process.wait()
             if self._stopping.is_set():
                 return
-            if time.monotonic() - began > _RAN_WELL_S:
-                wait = _FIRST_WAIT_S
+            wait = pauses.after(time.monotonic() - began)
             _log.error("the projector ended with %d; it is started again in %.0f s", code, wait)
             self._stopping.wait(wait)
-            wait = min(2 * wait, _LONGEST_WAIT_S)
 
     def stop(self) -> None:
         """End it in good order, or by force after a while."""

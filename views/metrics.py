@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Set
 from contextlib import suppress
 
+import numpy as np
 from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -16,10 +17,11 @@ from core import metrics as declared
 from core.errors import FraudstreamError
 from core.names import DAY_MS
 from core.settings import Settings
-from views.live_performance import MATURE_DAYS, Performance, mature_to, performance
+from views import scorecard
+from views.live_performance import MATURE_DAYS, mature_to, performance
 from views.masking import Masking
 from views.periods import HOUR_MS, Bucket, Span, bucket_start
-from views.store import Store
+from views.store import Scorecards, Store
 
 _TOP = 10
 #: Length of the window of mature days.
@@ -152,15 +154,17 @@ class LivePerformance(Collector):
                 outcomes = self._store.outcomes(profile)
                 for outcome in declared.OUTCOMES if self._store.scored else ():
                     labels.add_metric([profile, outcome], outcomes.get(outcome, 0))
-                newest, before = self._windows(profile)
-                for window, found in zip(declared.WINDOWS, (newest, before), strict=True):
-                    if found is not None and found.labelled:
-                        base_rate.add_metric([profile, window], _fraud(found) / found.labelled)
-                if newest is None:
+                windows = self._windows(profile)
+                for window, cards in zip(declared.WINDOWS, windows, strict=False):
+                    rate = _base_rate(cards)
+                    if rate is not None:
+                        base_rate.add_metric([profile, window], rate)
+                if not windows:
                     continue
-                if newest.mature:
-                    labelled.add_metric([profile], newest.labelled / newest.mature)
-                for one in newest.versions:
+                found = performance(windows[0], MATURE_DAYS, Bucket.DAY)
+                if found.mature:
+                    labelled.add_metric([profile], found.labelled / found.mature)
+                for one in found.versions:
                     for family, figure in (
                         (precision, one.figures.precision),
                         (recall, one.figures.recall),
@@ -169,21 +173,19 @@ class LivePerformance(Collector):
                             family.add_metric([profile, one.version], figure.value)
         yield from (labels, precision, recall, labelled, base_rate)
 
-    def _windows(self, profile: str) -> tuple[Performance | None, Performance | None]:
-        """The latest mature days, and those before them; None where there are no such days."""
+    def _windows(self, profile: str) -> list[Scorecards]:
+        """Of the latest mature days, and of those before them, as far as there are such days."""
         extent = self._store.extent(profile)
         if extent is None:
-            return None, None
-        end = mature_to(extent[1], MATURE_DAYS)
+            return []
         length = _WINDOW_DAYS * DAY_MS
-        spans = (Span(end - length, end), Span(end - 2 * length, end - length))
-        newest, before = (
-            None
-            if span.from_ms is None or span.from_ms < 0
-            else performance(self._store.scorecards(profile, span), MATURE_DAYS, Bucket.DAY)
-            for span in spans
-        )
-        return newest, before
+        end = mature_to(extent[1], MATURE_DAYS)
+        ends = [end - number * length for number in range(len(declared.WINDOWS))]
+        return [
+            self._store.scorecards(profile, Span(one - length, one))
+            for one in ends
+            if one >= length
+        ]
 
     def _families(self) -> tuple[CounterMetricFamily, list[GaugeMetricFamily]]:
         one = declared.LABELS
@@ -199,6 +201,10 @@ class LivePerformance(Collector):
         ]
 
 
-def _fraud(found: Performance) -> int:
-    """Labelled fraud, as it came."""
-    return sum(one.figures.true_positives + one.figures.false_negatives for one in found.versions)
+def _base_rate(found: Scorecards) -> float | None:
+    """Fraud among labelled events, as they came; None where there are none."""
+    total = sum(found.cards.values(), scorecard.empty())
+    counted = np.sum([scorecard.outcomes(total, one) for one in scorecard.Stratum], axis=0)
+    fraud = int(counted[scorecard.TRUE_POSITIVE] + counted[scorecard.FALSE_NEGATIVE])
+    labelled = int(total[scorecard.LABELLED])
+    return fraud / labelled if labelled else None

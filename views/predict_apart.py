@@ -28,12 +28,9 @@ from core.names import PROFILES
 from core.settings import Settings
 from views.grouped import Grouped
 from views.prediction import GROUP, Asked, Prediction
+from views.restarts import Pauses
 
 _log = logging.getLogger(__name__)
-_FIRST_WAIT_S = 1.0
-_LONGEST_WAIT_S = 30.0
-#: A process that answered for so long had started well.
-_RAN_WELL_S = 60.0
 _STOP_S = 5.0
 
 
@@ -53,7 +50,7 @@ class PredictorApart:
         self._asking = threading.Lock()
         self._closed = threading.Event()
         self._pipe: Connection | None = None
-        self._wait_s = _FIRST_WAIT_S
+        self._pauses = Pauses()
         self._grouped = {
             profile: Grouped(partial(self._ask, profile), GROUP) for profile in PROFILES
         }
@@ -120,17 +117,15 @@ class PredictorApart:
         return found
 
     def _start_again(self) -> None:
-        if time.monotonic() - self._began > _RAN_WELL_S:
-            self._wait_s = _FIRST_WAIT_S
         while True:
             self._process.join()
+            pause = self._pauses.after(time.monotonic() - self._began)
             _log.error(
                 "the process that predicts ended with %s; it is started again in %.0f s",
-                self._process.exitcode, self._wait_s,
+                self._process.exitcode, pause,
             )  # fmt: skip
-            if self._closed.wait(self._wait_s):
+            if self._closed.wait(pause):
                 return
-            self._wait_s = min(2 * self._wait_s, _LONGEST_WAIT_S)
             with self._asking:
                 if self._closed.is_set():
                     return

@@ -14,9 +14,9 @@ import pytest
 
 from tests.faults.checks import assert_run_was_exact, assert_run_was_serial
 from tests.faults.conftest import NewStage
-from tests.faults.fault_worker import IMPATIENT
+from tests.faults.fault_worker import IMPATIENT, FaultWorker
 from tests.faults.scale import scaled
-from tests.faults.stage import PACED
+from tests.faults.stage import PACED, Stage
 from tests.servers.own_kafka import OwnKafka
 from tests.stream.test_worker import events
 
@@ -96,6 +96,16 @@ def test_a_broker_killed_under_two_workers_while_events_keep_coming(
     assert all(worker.lives for worker in stage.workers), stage.report()
 
 
+def started_as_it_dies(stage: Stage, broker: OwnKafka, signal: Path) -> FaultWorker:
+    """A worker whose consumer does not find the broker that it has just asked for its topics."""
+    worker = stage.start(poor={"starts_with": str(signal)})
+    worker.await_text("on purpose: waits")
+    broker.kill()
+    signal.touch()
+    worker.await_text("holding the line")
+    return worker
+
+
 def test_a_broker_killed_under_a_starting_worker_costs_no_restart(
     new_stage: NewStage, broker: OwnKafka, tmp_path: Path
 ) -> None:
@@ -103,12 +113,7 @@ def test_a_broker_killed_under_a_starting_worker_costs_no_restart(
     stage = new_stage()
     batch = events(EVENTS, seed=45)
     stage.publish(batch)
-    signal = tmp_path / "go"
-    worker = stage.start(poor={"starts_with": str(signal)})
-    worker.await_text("on purpose: waits")
-    broker.kill()
-    signal.touch()
-    worker.await_text("holding the line")
+    worker = started_as_it_dies(stage, broker, tmp_path / "go")
     time.sleep(AWAY_S)
     assert "worker ready" not in worker.said()
     broker.start()
@@ -126,12 +131,7 @@ def test_a_worker_that_finds_no_broker_stops_when_told_to(
     new_stage: NewStage, broker: OwnKafka, tmp_path: Path
 ) -> None:
     stage = new_stage()
-    signal = tmp_path / "go"
-    worker = stage.start(poor={"starts_with": str(signal)})
-    worker.await_text("on purpose: waits")
-    broker.kill()
-    signal.touch()
-    worker.await_text("holding the line")
+    worker = started_as_it_dies(stage, broker, tmp_path / "go")
     worker.stop_gracefully()
     assert "Traceback" not in worker.said()
 

@@ -29,7 +29,6 @@ from tests.stream.forked import ROOT, bare_environment
 from tests.stream.test_worker import events
 from tests.stream.workers import environment_of
 from tests.views.world import NOW_MS
-from views import predict_apart
 from views.past import LivePast
 from views.predict import Predictor
 from views.predict_apart import PredictorApart
@@ -117,9 +116,8 @@ def test_without_redis_there_is_no_prediction_until_it_is_back(
 
 
 def test_one_that_dies_is_started_again(
-    apart: PredictorApart, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    apart: PredictorApart, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(predict_apart, "_FIRST_WAIT_S", 0.1)
     wanted = apart.predict("ecommerce", BODIES, NOW_MS)
     first = apart.pid
     assert first is not None
