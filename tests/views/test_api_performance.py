@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sklearn.metrics import average_precision_score
 
 from core.names import DAY_MS
+from producer.sample import SampleOptions, write_sample
 from tests.views.world import World, world_of
 from views.live_performance import MATURE_DAYS
 
@@ -147,13 +148,32 @@ def test_steps_come_as_csv_and_answers_have_a_tag(world: World) -> None:
     assert client.get("/performance", headers={"If-None-Match": tag}).status_code == 304
 
 
-def test_prometheus_is_told_the_same(world: World) -> None:
+def told(world: World) -> dict[tuple[str, ...], float]:
+    """Name and labels of every sample → its value."""
     text = world.client().get("/metrics").get_data(as_text=True)
-    samples = {
+    return {
         (one.name, *dict(sorted(one.labels.items())).values()): one.value
         for family in text_string_to_metric_families(text)
         for one in family.samples
     }
+
+
+def test_base_rates_are_those_of_the_mature_days_and_of_those_before(tmp_path: Path) -> None:
+    path = tmp_path / "long.csv"
+    write_sample(path, SampleOptions(rows=2_000, days=110, fraud_rate=0.1, seed=3))
+    long = world_of(path, tmp_path)
+    end = (long.table["time"].max() - pd.Timedelta(MATURE_DAYS, "D")).floor("D")
+    samples = told(long)
+    for window, back in (("newest", 0), ("before", 30)):
+        last = end - pd.Timedelta(back, "D")
+        inside = (long.table["time"] >= last - pd.Timedelta("30D")) & (long.table["time"] < last)
+        rate = (long.table[inside]["label"] == 1).mean()
+        assert 0 < rate < 1
+        assert samples["fraudstream_labelled_fraud_share", "ecommerce", window] == rate
+
+
+def test_prometheus_is_told_the_same(world: World) -> None:
+    samples = told(world)
     newest = world.table["time"].max()
     end = (newest - pd.Timedelta(MATURE_DAYS, "D")).floor("D")
     first = int(end.timestamp() * 1000) - 30 * DAY_MS
