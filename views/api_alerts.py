@@ -17,7 +17,7 @@ from views.guard import NEEDS_TOKEN
 from views.masking import IDS, Masking
 from views.models import Versions
 from views.problems import ProblemError, bad_parameter, documented
-from views.queries import AlertsQuery, ProfileQuery, cursor_of, place_of, profile_of
+from views.queries import AlertsQuery, ProfileQuery, cursor_of, place_of
 from views.store import Place, Store
 
 TAG = Tag(name="alerts", description="Events to be reviewed or blocked.")
@@ -50,10 +50,13 @@ def add_alerts(
     def alerts(query: AlertsQuery) -> Response:
         """Alerts, the latest event first."""
         return answers.reply(
-            query, lambda: _page(query), _COLUMNS, lambda found: list(map(_flat, found["alerts"]))
+            query,
+            lambda profile: _page(profile, query),
+            _COLUMNS,
+            lambda found: list(map(_flat, found["alerts"])),
         )
 
-    def _page(query: AlertsQuery) -> dict[str, Any]:
+    def _page(profile: str, query: AlertsQuery) -> dict[str, Any]:
         if masking.on:
             for name in IDS:
                 if getattr(query, name, None) is not None:
@@ -64,7 +67,6 @@ def add_alerts(
                         "or unset FRAUDSTREAM_MASK_IDS",
                     )
         after = None if query.cursor is None else place_of(query.cursor)
-        profile = profile_of(query, store, settings)
         page = store.alerts(profile, query.span, query.wanted(), after, query.limit)
         return {
             "alerts": [masking.message(one) for one in page.alerts],
@@ -79,10 +81,9 @@ def add_alerts(
     )
     def alert_details(path: AlertPath, query: ProfileQuery) -> Response:
         """One alert, earlier events on its device, and its model."""
-        return answers.reply(query, lambda: _details(path.event_id, query))
+        return answers.reply(query, lambda profile: _details(profile, path.event_id))
 
-    def _details(event_id: str, query: ProfileQuery) -> dict[str, Any]:
-        profile = profile_of(query, store, settings)
+    def _details(profile: str, event_id: str) -> dict[str, Any]:
         alert = store.alert(profile, event_id)
         if alert is None:
             raise ProblemError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from flask import Response
 from flask_openapi3.models.tag import Tag
 from flask_openapi3.openapi import OpenAPI
@@ -12,7 +13,7 @@ from pydantic import BaseModel
 
 from core.settings import Settings
 from features.country_names import country_name
-from features.iso_times import iso_time
+from features.iso_times import iso_time, iso_times
 from views import answers as shapes
 from views.caching import Answers
 from views.counts import Counts, Dimension
@@ -25,7 +26,6 @@ from views.queries import (
     buckets_of,
     chosen_bucket,
     covered,
-    profile_of,
 )
 from views.store import Store
 
@@ -49,10 +49,9 @@ def add_counts(
     @app.get("/summary", tags=[TAG], responses={200: shapes.Summary})
     def summary(query: SpanQuery) -> Response:
         """Key figures of a span."""
-        return answers.reply(query, lambda: _summary(query))
+        return answers.reply(query, lambda profile: _summary(profile, query))
 
-    def _summary(query: SpanQuery) -> dict[str, Any]:
-        profile = profile_of(query, store, settings)
+    def _summary(profile: str, query: SpanQuery) -> dict[str, Any]:
         extent = store.extent(profile)
         first, last = extent if extent is not None else (None, None)
         begin = first if query.from_ is None else query.from_
@@ -69,10 +68,9 @@ def add_counts(
     @app.get("/fraud_trends", tags=[TAG], responses={200: shapes.Trend})
     def fraud_trends(query: TrendQuery) -> Response:
         """Counts of each step of time, empty ones included."""
-        return answers.reply(query, lambda: _trend(query), ("bucket", *_COUNTS))
+        return answers.reply(query, lambda profile: _trend(profile, query), ("bucket", *_COUNTS))
 
-    def _trend(query: TrendQuery) -> list[dict[str, Any]]:
-        profile = profile_of(query, store, settings)
+    def _trend(profile: str, query: TrendQuery) -> list[dict[str, Any]]:
         span = covered(query.span, store.extent(profile))
         if span is None:
             return []
@@ -82,19 +80,20 @@ def add_counts(
         nothing = Counts()
         return [
             {
-                "bucket": iso_time(start),
+                "bucket": begins,
                 **shapes.count_row(found.get(start, nothing), store.scored),
             }
-            for start in starts
+            for start, begins in zip(starts, iso_times(np.array(starts, np.int64)), strict=True)
         ]
 
     @app.get("/fraud_devices", tags=[TAG], responses={200: shapes.Devices})
     def fraud_devices(query: DevicesQuery) -> Response:
         """Devices with alerts or fraud, most alerts first."""
-        return answers.reply(query, lambda: _devices(query), ("device_id", "users", *_COUNTS))
+        return answers.reply(
+            query, lambda profile: _devices(profile, query), ("device_id", "users", *_COUNTS)
+        )
 
-    def _devices(query: DevicesQuery) -> list[dict[str, Any]]:
-        profile = profile_of(query, store, settings)
+    def _devices(profile: str, query: DevicesQuery) -> list[dict[str, Any]]:
         return [
             {
                 "device_id": device.device_id,
@@ -107,8 +106,7 @@ def add_counts(
     def listing(path: str, dimension: Dimension, shape: type[BaseModel]) -> None:
         named = ("country", "name") if dimension is Dimension.COUNTRY else (dimension.value,)
 
-        def rows(query: RowsQuery) -> list[dict[str, Any]]:
-            profile = profile_of(query, store, settings)
+        def rows(profile: str, query: RowsQuery) -> list[dict[str, Any]]:
             found = store.by(profile, dimension, query.span)
             return [
                 {
@@ -120,7 +118,7 @@ def add_counts(
             ]
 
         def endpoint(query: RowsQuery) -> Response:
-            return answers.reply(query, lambda: rows(query), (*named, *_COUNTS))
+            return answers.reply(query, lambda profile: rows(profile, query), (*named, *_COUNTS))
 
         endpoint.__name__ = path.strip("/")
         endpoint.__doc__ = f"Counts by {dimension.value}, most alerts first."

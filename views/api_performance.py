@@ -14,7 +14,7 @@ from views.caching import Answers
 from views.live_performance import mature_days, performance
 from views.performance_fields import COLUMNS, PerformanceAnswer, fields_of, flat
 from views.periods import Bucket
-from views.queries import PerformanceQuery, profile_of
+from views.queries import PerformanceQuery
 from views.store import Store
 
 TAG = Tag(name="performance", description="How good alerts were, as far as labels say.")
@@ -29,10 +29,9 @@ def add_performance(app: OpenAPI, store: Store, settings: Settings, answers: Ans
 
         As CSV: the steps of time.
         """
-        return answers.reply(query, lambda: _performance(query), COLUMNS, flat)
+        return answers.reply(query, lambda profile: _performance(profile, query), COLUMNS, flat)
 
-    def _performance(query: PerformanceQuery) -> dict[str, Any]:
-        profile = profile_of(query, store, settings)
+    def _performance(profile: str, query: PerformanceQuery) -> dict[str, Any]:
         bucket = Bucket.DAY if query.bucket is None else Bucket(query.bucket)
         days = mature_days(live=store.live) if query.mature is None else query.mature
         found = performance(store.scorecards(profile, query.span), days, bucket)

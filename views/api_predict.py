@@ -18,7 +18,7 @@ from core.settings import Settings
 from views.bodies import json_body, one_or_many
 from views.caching import JSON
 from views.guard import NEEDS_TOKEN
-from views.prediction import NoChampionError, Prediction, Predicts
+from views.prediction import NoChampionError, Predicted, Predicts
 from views.problems import ProblemError, documented
 from views.queries import ProfileQuery, profile_of
 from views.store import Store
@@ -91,31 +91,30 @@ def add_predict(
             found = predictor.predict(profile_of(query, store, settings), raw, clock())
         except NoChampionError as error:
             raise ProblemError(422, "no model", str(error), "profile") from None
-        outcomes = [_outcome(one) for one in found]
-        errors = [
-            {"index": index, **outcome["error"]}
-            for index, outcome in enumerate(outcomes)
-            if outcome["error"] is not None
+        errors: list[dict[str, Any]] = [
+            {"index": index, **_error(one)}
+            for index, one in enumerate(found)
+            if isinstance(one, RejectedEvent)
         ]
-        if len(errors) == len(outcomes):
+        if len(errors) == len(found):
             first = errors[0]
             raise ProblemError(
                 422, "no valid event", first["message"], first["field"], {"errors": errors}
             )
-        body = orjson.dumps({"predictions": outcomes}, option=orjson.OPT_SERIALIZE_NUMPY)
+        body = orjson.dumps({"predictions": list(map(_outcome, found))})
         response = make_response(body)
         response.headers["Content-Type"] = JSON
         return response
 
 
-def _outcome(found: Prediction | RejectedEvent) -> dict[str, Any]:
+def _outcome(found: Predicted | RejectedEvent) -> Any:
     if isinstance(found, RejectedEvent):
-        nothing = dict.fromkeys(Prediction.__dataclass_fields__)
-        error = {"code": str(found.code), "field": found.field, "message": found.message}
-        return {**nothing, "error": error}
-    return {name: getattr(found, name) for name in Prediction.__dataclass_fields__} | {
-        "error": None
-    }
+        return {**dict.fromkeys(Outcome.model_fields), "error": _error(found)}
+    return orjson.Fragment(found)
+
+
+def _error(found: RejectedEvent) -> dict[str, str]:
+    return {"code": str(found.code), "field": found.field, "message": found.message}
 
 
 def _body() -> dict[str, Any]:

@@ -83,7 +83,7 @@ def create_app(
     app.url_map.merge_slashes = False
     masking = Masking(settings)
     versions = Versions(Registry(settings.models) if registry is None else registry)
-    answers = Answers(store, masking)
+    answers = Answers(store, settings, masking)
     metrics = make_registry(store, settings, masking)
 
     add_problems(app)

@@ -1,8 +1,8 @@
 """Answers that are computed once: validators, what may be kept, and bodies by revision.
 
-An answer hangs on the store's revision and on what was asked, and on nothing else (a clock least of
-all). So its ETag is known before it is computed: who has it already gets 304 at once, and who asks
-the same as somebody before him gets the same bytes.
+An answer hangs on the revision of its profile and on what was asked, and on nothing else (a clock
+least of all). So its ETag is known before it is computed: who has it already gets 304 at once, and
+who asks the same as somebody before him gets the same bytes.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Any
 
 import orjson
 from flask import Response, make_response, request
-from pydantic import BaseModel
 
+from core.settings import Settings
 from views.csv_answers import as_csv
 from views.masking import Masking
+from views.queries import ProfileQuery, profile_of
 from views.store import Store
 
 JSON = "application/json"
@@ -34,11 +35,13 @@ class Answers:
 
     Args:
         store: whose revision counts.
+        settings: which profile is meant where there are several and none is named.
         masking: of the ids in the answers.
     """
 
-    def __init__(self, store: Store, masking: Masking) -> None:
+    def __init__(self, store: Store, settings: Settings, masking: Masking) -> None:
         self._store = store
+        self._settings = settings
         self._kept = Bodies(KEPT_BYTES)
         # Hidden ids change with the salt, and so do the answers.
         self._salt = f"{masking.on}{masking.id('')}"
@@ -46,8 +49,8 @@ class Answers:
 
     def reply(
         self,
-        query: BaseModel,
-        compute: Callable[[], Any],
+        query: ProfileQuery,
+        compute: Callable[[str], Any],
         columns: Sequence[str] | None = None,
         rows: Callable[[Any], Sequence[Mapping[str, Any]]] = lambda found: found,
     ) -> Response:
@@ -55,19 +58,21 @@ class Answers:
 
         Args:
             query: what was asked.
-            compute: gives the answer, to be written as JSON.
+            compute: gives the answer about a profile, to be written as JSON.
             columns: of the same as CSV; None: it cannot be had as CSV.
             rows: of the answer, for CSV.
         """
         wants_csv = columns is not None and _wants_csv(query)
-        asked = f"{request.path}|{query!r}|{wants_csv}|{self._salt}|{self._store.revision()}"
+        profile = profile_of(query, self._store, self._settings)
+        revision = f"{profile}|{self._store.revision(profile)}"
+        asked = f"{request.path}|{query!r}|{wants_csv}|{self._salt}|{revision}"
         tag = hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
         if request.if_none_match.contains_weak(tag):
             response = make_response(b"", 304)
         else:
             body = self._kept.get(tag)
             if body is None:
-                found = compute()
+                found = compute(profile)
                 if wants_csv and columns is not None:
                     body = as_csv(rows(found), columns)
                 else:
@@ -118,7 +123,7 @@ class Bodies:
                 self._bytes -= len(self._bodies.popitem(last=False)[1])
 
 
-def _wants_csv(query: BaseModel) -> bool:
+def _wants_csv(query: ProfileQuery) -> bool:
     asked = getattr(query, "format", None)
     if asked is not None:
         return bool(asked == "csv")

@@ -120,7 +120,7 @@ class FrameStore:
         """The one of the file."""
         return (self._events.profile,)
 
-    def revision(self) -> str:
+    def revision(self, profile: str | None = None) -> str:
         """Always the same."""
         return self._name
 

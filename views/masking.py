@@ -40,6 +40,8 @@ class Masking:
 
     def message(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """An alert or an event with its ids hidden."""
+        if not self.on:
+            return dict(message)
         return {name: self.id(value) if name in IDS else value for name, value in message.items()}
 
     def device(self, device: DeviceCounts) -> DeviceCounts:

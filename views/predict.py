@@ -24,6 +24,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import orjson
 
 from core.errors import FraudstreamError, ModelError, RejectedEvent, RulesError, StateError
 from core.names import PROFILES, Decision, RejectCode
@@ -43,7 +44,7 @@ from model.registry import Registry
 from model.rules.followed import FollowedRules
 from views.grouped import Grouped
 from views.past import Past
-from views.prediction import GROUP, Asked, NoChampionError, Prediction
+from views.prediction import GROUP, Asked, NoChampionError, Predicted
 
 _log = logging.getLogger(__name__)
 #: Seconds between looks at the pointers, small files.
@@ -149,11 +150,11 @@ class Predictor:
 
     def predict(
         self, profile: str, raw: Sequence[bytes], now_ms: int
-    ) -> list[Prediction | RejectedEvent]:
+    ) -> list[Predicted | RejectedEvent]:
         """See ``views.prediction.Predicts``."""
         return self._grouped[profile]([(one, now_ms) for one in raw])
 
-    def together(self, profile: str, asked: list[Asked]) -> list[Prediction | RejectedEvent]:
+    def together(self, profile: str, asked: list[Asked]) -> list[Predicted | RejectedEvent]:
         """As ``predict``, of events that several callers may have asked about."""
         decider = self._deciders.get(profile)
         if decider is None:
@@ -161,21 +162,21 @@ class Predictor:
         raw = [one for one, _ in asked]
         clocks = [now_ms for _, now_ms in asked]
         decoded = decode(profile, raw, clocks, 1000 * self._settings.max_future_s)
-        found: dict[int, Prediction | RejectedEvent] = dict(decoded.rejected)
+        found: dict[int, Predicted | RejectedEvent] = dict(decoded.rejected)
         rows = [row for row in range(len(raw)) if row not in decoded.rejected]
         if rows:
             batch = to_batch(profile, [event for event in decoded.event if event is not None])
             found.update(zip(rows, self._outcomes(decider, batch), strict=True))
         return [found[row] for row in range(len(raw))]
 
-    def _outcomes(
-        self, decider: Decider, batch: EventBatch
-    ) -> Iterator[Prediction | RejectedEvent]:
+    def _outcomes(self, decider: Decider, batch: EventBatch) -> Iterator[Predicted | RejectedEvent]:
         country = country_codes(batch, self._countries)
         step = self._past.look(batch, country)
         matrix = feature_matrix(Known(own_columns(batch, country), step.quantities))
         for begin in range(0, len(batch), MOST_EXPLAINED):
-            part = batch.take(np.arange(begin, min(begin + MOST_EXPLAINED, len(batch))))
+            part = batch
+            if len(batch) > MOST_EXPLAINED:
+                part = batch.take(np.arange(begin, min(begin + MOST_EXPLAINED, len(batch))))
             decided = decider.decide(
                 matrix[begin : begin + MOST_EXPLAINED],
                 part,
@@ -186,16 +187,18 @@ class Predictor:
                     yield _conflict(event_id)
                     continue
                 alerted = decided.decision[at] != Decision.ALLOW
-                yield Prediction(
-                    event_id=event_id,
-                    score=decided.score[at],
-                    decision=decided.decision[at],
-                    severity=decided.severity[at] if alerted else None,
-                    threshold=_crossed(decided.threshold[at]) if alerted else None,
-                    control=bool(decided.control[at]),
-                    reasons=decided.reasons[at],
-                    model=decider.model,
-                )
+                predicted = {
+                    "event_id": event_id,
+                    "score": decided.score[at],
+                    "decision": decided.decision[at],
+                    "severity": decided.severity[at] if alerted else None,
+                    "threshold": _crossed(decided.threshold[at]) if alerted else None,
+                    "control": bool(decided.control[at]),
+                    "reasons": decided.reasons[at],
+                    "model": decider.model,
+                    "error": None,
+                }
+                yield orjson.dumps(predicted, option=orjson.OPT_SERIALIZE_NUMPY)
 
     def _no_champion(self, profile: str) -> FraudstreamError:
         if profile in self._refused:

@@ -10,6 +10,7 @@ started again, each time after a longer while.
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import signal
@@ -27,7 +28,7 @@ from core.logs import set_up_logging
 from core.names import PROFILES
 from core.settings import Settings
 from views.grouped import Grouped
-from views.prediction import GROUP, Asked, Prediction
+from views.prediction import GROUP, Asked, Predicted
 from views.restarts import Pauses
 
 _log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class PredictorApart:
 
     def predict(
         self, profile: str, raw: Sequence[bytes], now_ms: int
-    ) -> list[Prediction | RejectedEvent]:
+    ) -> list[Predicted | RejectedEvent]:
         """See ``views.prediction.Predicts``."""
         return self._grouped[profile]([(one, now_ms) for one in raw])
 
@@ -98,7 +99,7 @@ class PredictorApart:
             raise error
         self._pipe = pipe
 
-    def _ask(self, profile: str, asked: list[Asked]) -> list[Prediction | RejectedEvent]:
+    def _ask(self, profile: str, asked: list[Asked]) -> list[Predicted | RejectedEvent]:
         with self._asking:
             if self._pipe is None:
                 raise _away()
@@ -113,7 +114,7 @@ class PredictorApart:
                 raise _away() from None
         if isinstance(answer, Exception):
             raise answer
-        found: list[Prediction | RejectedEvent] = answer
+        found: list[Predicted | RejectedEvent] = answer
         return found
 
     def _start_again(self) -> None:
@@ -159,6 +160,9 @@ def _predict_until_closed(pipe: Connection, settings: Settings) -> None:
             pipe.send(error)
             return
         predictor.follow()
+        # What is there by now stays: not to be looked through while somebody waits.
+        gc.collect()
+        gc.freeze()
         pipe.send(None)
         while True:
             profile, asked = pipe.recv()

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
-
-import numpy as np
+from typing import Protocol, TypeAlias
 
 from core.errors import ModelError, RejectedEvent
 
@@ -17,27 +14,9 @@ GROUP = 256
 Asked: TypeAlias = tuple[bytes, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What would be published of an event.
-
-    Attributes:
-        event_id: of it.
-        score: fraud probability, float32.
-        decision: ``core.names.Decision``.
-        severity, threshold, reasons: as in an alert; None where the event is allowed.
-        control: whether the model would block it, and the control share has it reviewed.
-        model: name, version and digest.
-    """
-
-    event_id: str
-    score: np.float32
-    decision: str
-    severity: str | None
-    threshold: float | None
-    control: bool
-    reasons: list[dict[str, Any]] | None
-    model: dict[str, str]
+#: What would be published of an event, as JSON: ``views.api_predict.Outcome`` without an error. It
+#: goes through a pipe and into an answer as it is.
+Predicted: TypeAlias = bytes
 
 
 class NoChampionError(ModelError):
@@ -49,7 +28,7 @@ class Predicts(Protocol):
 
     def predict(
         self, profile: str, raw: Sequence[bytes], now_ms: int
-    ) -> list[Prediction | RejectedEvent]:
+    ) -> list[Predicted | RejectedEvent]:
         """What would be published of each event, or why it would be set aside.
 
         Args:

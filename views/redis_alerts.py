@@ -25,8 +25,9 @@ from views.redis_model import RedisModel, State
 from views.scripts import Command, binary
 from views.store import AlertFilter, AlertPage, Place
 
-#: So many are looked at in one round trip.
+#: So many are looked at in one round trip, and of messages, which are large, so many.
 _CHUNK = 1_000
+_MESSAGES = 200
 
 
 class RedisAlerts:
@@ -77,8 +78,7 @@ class RedisAlerts:
         is_filtered: bool,
     ) -> Iterator[tuple[Place, dict[str, Any]]]:
         """All alerts that are wanted, the latest first."""
-        state = self._model.ask(profile)[0]
-        lowest = b"[" + member(Place(max(span.from_ms or 0, state.horizon_ms), ""))
+        lowest = b"[" + member(Place(max(span.from_ms or 0, 0), ""))
         upper = [] if after is None else [member(after)]
         upper += [] if span.to_ms is None else [member(Place(max(span.to_ms, 0), ""))]
         highest = b"(" + min(upper) if upper else b"+"
@@ -87,37 +87,47 @@ class RedisAlerts:
             asked: Command = (
                 "ZREVRANGEBYLEX", "x", binary(highest), binary(lowest), "LIMIT", 0, chunk,
             )  # fmt: skip
-            members = self._model.ask(profile, [asked])[1][0]
-            some = [
-                one for one in map(alert_of, members) if wanted.admits(partial(getattr, one[1]))
-            ]
+            state, (members,) = self._model.ask(profile, [asked])
+            there = [one for one in map(alert_of, members) if one[0].time_ms >= state.horizon_ms]
+            some = [one for one in there if wanted.admits(partial(getattr, one[1]))]
             yield from self._wanted(profile, some, wanted)
-            if len(members) < chunk:
+            if len(there) < chunk:
                 return
-            highest = b"(" + member(alert_of(members[-1])[0])
+            highest = b"(" + member(there[-1][0])
 
     def _wanted(
         self, profile: str, some: Sequence[tuple[Place, Facets]], wanted: AlertFilter
     ) -> Iterator[tuple[Place, dict[str, Any]]]:
         """Messages of alerts with labels and cases; those that are wanted for these."""
+        if wanted.label is not None or wanted.state is not None:
+            some = self._chosen(profile, some, wanted)
+        for start in range(0, len(some), _MESSAGES):
+            places = [place for place, _ in some[start : start + _MESSAGES]]
+            ids = [place.event_id for place in places]
+            state, found = self._model.ask(
+                profile,
+                [*(find(one) for one in ids), *(("HGET", alerts_key(one), one) for one in ids)],
+            )
+            events, messages = found[: len(ids)], found[len(ids) :]
+            cases = self._cases.of(profile, ids)
+            for place, event, packed, case in zip(places, events, messages, cases, strict=True):
+                if packed is not None:  # it may have been deleted a moment ago
+                    message = unpack_alert(packed)[1]
+                    yield place, _completed(message, _label(state, event), case)
+
+    def _chosen(
+        self, profile: str, some: Sequence[tuple[Place, Facets]], wanted: AlertFilter
+    ) -> list[tuple[Place, Facets]]:
+        """Those that are wanted for their labels and cases; their messages are not looked at."""
         ids = [place.event_id for place, _ in some]
         state, events = self._model.ask(profile, [find(one) for one in ids])
         labels = [_label(state, event) for event in events]
-        cases = self._cases.of(profile, ids)
-        rows = [
-            row
-            for row, (has, case) in enumerate(zip(labels, cases, strict=True))
+        return [
+            one
+            for one, has, case in zip(some, labels, self._cases.of(profile, ids), strict=True)
             if wanted.label in {None, NO_LABEL if has is None else has}
             and wanted.state in {None, case.state}
         ]
-        for start in range(0, len(rows), 50):  # messages are large, and a page may be full
-            part = rows[start : start + 50]
-            messages = self._model.ask(
-                profile, [("HGET", alerts_key(ids[row]), ids[row]) for row in part]
-            )[1]
-            for row, packed in zip(part, messages, strict=True):
-                if packed is not None:  # it may have been deleted a moment ago
-                    yield some[row][0], _completed(unpack_alert(packed)[1], labels[row], cases[row])
 
 
 def find(event_id: str) -> Command:

@@ -11,7 +11,8 @@ several round trips: what comes in between may be in a part of the answer only.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -25,20 +26,17 @@ from views.counts import Counts, DeviceCounts, Dimension
 from views.cover import Cover, cover
 from views.layout import (
     COUNTERS,
-    Kept,
-    device_entry,
     known,
-    member,
-    place_of,
     unpack,
 )
 from views.periods import HOUR_MS, Bucket, Span, bucket_starts
 from views.redis_alerts import RedisAlerts, find
 from views.redis_cases import Cases
+from views.redis_devices import RedisDevices
 from views.redis_model import RedisModel, State
 from views.redis_scorecards import scorecards_of
-from views.redis_sums import add, counts, hours_asked, hours_of, values_asked, values_of
-from views.scripts import Command, binary
+from views.redis_sums import add, hours_asked, hours_of, values_asked, values_of
+from views.scripts import Command
 from views.store import (
     AlertFilter,
     AlertPage,
@@ -51,8 +49,6 @@ from views.store import (
 )
 from views.tallies import ALERTS, FRAUD, TRANSACTIONS
 
-#: So many are looked at in one round trip.
-_CHUNK = 1_000
 #: So often is a question put anew because the events it is about have changed meanwhile.
 _TRIES = 10
 _NOTHING = Cover(0, 0, ())
@@ -73,6 +69,7 @@ class RedisStore:
         self._model = RedisModel(settings)
         self.cases = Cases(self._model)
         self._alerts = RedisAlerts(self._model, self.cases)
+        self._devices = RedisDevices(self._model)
         self._states: dict[str, State] = {}
         self._profiles: tuple[str, ...] = ()
         self._profiles_until = 0.0
@@ -89,14 +86,15 @@ class RedisStore:
 
     def profiles(self) -> tuple[str, ...]:
         """See ``Store``. Known for a second: most requests name none, and mean the only one."""
-        if not self._profiles or time.monotonic() >= self._profiles_until:
+        now = time.monotonic()
+        if not self._profiles or now >= self._profiles_until:
+            self._profiles_until = now + _PROFILES_S  # one asks; the others take what is known
             self._profiles = tuple(one for one in PROFILES if self._state(one).first_ms is not None)
-            self._profiles_until = time.monotonic() + _PROFILES_S
         return self._profiles
 
-    def revision(self) -> str:
+    def revision(self, profile: str | None = None) -> str:
         """See ``Store``."""
-        states = [self._state(profile) for profile in PROFILES]
+        states = [self._state(one) for one in (PROFILES if profile is None else (profile,))]
         return "|".join(
             f"{one.serving}.{one.revision}.{one.forgotten}.{one.cases}" for one in states
         )
@@ -111,7 +109,7 @@ class RedisStore:
     def totals(self, profile: str, span: Span) -> Counts:
         """See ``Store``."""
         covered, replies = self._sums(profile, _covered(span), hours_asked)
-        return counts(hours_of(covered, replies)[1].sum(axis=0))
+        return Counts(*hours_of(covered, replies)[1].sum(axis=0).tolist())
 
     def trend(self, profile: str, span: Span, bucket: Bucket) -> dict[int, Counts]:
         """See ``Store``."""
@@ -122,7 +120,7 @@ class RedisStore:
             return {}
         rows = np.add.reduceat(sums, firsts)
         return {
-            start: counts(row) for start, row in zip(starts.tolist(), rows.tolist(), strict=True)
+            start: Counts(*row) for start, row in zip(starts.tolist(), rows.tolist(), strict=True)
         }
 
     def by(self, profile: str, dimension: Dimension, span: Span) -> dict[str, Counts]:
@@ -131,7 +129,7 @@ class RedisStore:
             profile, _covered(span), lambda one: values_asked(one, dimension)
         )
         found = values_of(covered, dimension, replies)
-        return {value: counts(sums) for value, sums in sorted(found.items()) if sums[TRANSACTIONS]}
+        return {value: Counts(*sums) for value, sums in sorted(found.items()) if sums[TRANSACTIONS]}
 
     def devices(self, profile: str, span: Span, limit: int) -> list[DeviceCounts]:
         """See ``Store``; a span without a beginning starts at the horizon.
@@ -148,15 +146,13 @@ class RedisStore:
         within = Span(
             max(span.from_ms or 0, self._states[profile].horizon_ms), span.to_ms
         )  # that of the sums
-        found = []
-        for device in flagged[:limit]:
-            users: set[str] = set()
-            mine = [0] * COUNTERS
-            for _, kept in self._events_of(profile, device, within, None):
-                users.add(known(kept.user_id))
-                add(mine, kept)
-            found.append(DeviceCounts(device, len(users), counts(mine)))
-        return found
+        top = flagged[:limit]
+        users: dict[str, set[str]] = {device: set() for device in top}
+        mine = {device: [0] * COUNTERS for device in top}
+        for device, _, kept in self._devices.events(profile, top, within):
+            users[device].add(known(kept.user_id))
+            add(mine[device], kept)
+        return [DeviceCounts(one, len(users[one]), Counts(*mine[one])) for one in top]
 
     def scorecards(self, profile: str, span: Span) -> Scorecards:
         """See ``Store``; events that were counted before versions were are in none."""
@@ -198,13 +194,9 @@ class RedisStore:
         self, profile: str, device_id: str, before: Place | None, limit: int
     ) -> list[Record]:
         """See ``Store``."""
-        found: list[Record] = []
-        state = self._state(profile)
-        for event_id, kept in self._events_of(profile, device_id, Span(state.horizon_ms), before):
-            if len(found) == limit:
-                break
-            found.append(kept.record(event_id))
-        return found
+        span = Span(self._state(profile).horizon_ms)
+        events = self._devices.events(profile, [device_id], span, before, most=limit)
+        return [kept.record(event_id) for _, event_id, kept in islice(events, limit)]
 
     def health(self) -> Health:
         """See ``Store``."""
@@ -249,32 +241,6 @@ class RedisStore:
                 break
             state = now
         return made_of, replies
-
-    def _events_of(
-        self, profile: str, device_id: str, span: Span, before: Place | None
-    ) -> Iterator[tuple[str, Kept]]:
-        """A device's events in a span and before a place, the latest first."""
-        key, start = device_entry(device_id)
-        lowest = b"[" + start + member(Place(span.from_ms or 0, ""))
-        upper = [] if before is None else [member(before)]
-        upper += [] if span.to_ms is None else [member(Place(max(span.to_ms, 0), ""))]
-        highest = b"(" + start + (min(upper) if upper else b"\xff" * 9)
-        while True:
-            asked: Command = (
-                "ZREVRANGEBYLEX", key, binary(highest), binary(lowest), "LIMIT", 0, _CHUNK,
-            )  # fmt: skip
-            members = self._model.ask(profile, [asked])[1][0]
-            places = [place_of(one[len(start) :]) for one in members]
-            records = self._model.ask(
-                profile, [("HGET", f"r:{one.time_ms // HOUR_MS}", one.event_id) for one in places]
-            )[1]
-            for place, packed in zip(places, records, strict=True):
-                kept = None if packed is None else unpack(packed)
-                if kept is not None and kept.device_id == device_id:  # others may share the start
-                    yield place.event_id, kept
-            if len(members) < _CHUNK:
-                return
-            highest = b"(" + members[-1]
 
 
 def _frame(state: State) -> tuple[Any, ...]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from views.counts import Counts, Dimension, age_band
+from views.counts import Dimension, age_band
 from views.cover import Cover
 from views.layout import COUNTERS, DIMENSIONS, Kept, first_hour_of, known, unpack
 from views.periods import HOUR_MS, Span
@@ -77,10 +77,10 @@ def values_of(covered: Cover, dimension: Dimension, replies: Sequence[Any]) -> d
     """Value → sums by counter, given the replies to ``values_asked``; some may all be 0."""
     whole = len(replies) - len(covered.parts)
     added: dict[bytes, int] = {}
+    before = added.get
     for reply in replies[:whole]:
-        pairs = iter(reply)
-        for name, sum_ in zip(pairs, pairs, strict=True):
-            added[name] = added.get(name, 0) + int(sum_)
+        for name, sum_ in zip(reply[::2], map(int, reply[1::2]), strict=True):
+            added[name] = before(name, 0) + sum_
     found: dict[str, list[int]] = {}
     for name, total in added.items():
         found.setdefault(name[1:].decode(), [0] * COUNTERS)[name[0] - 48] = total
@@ -105,8 +105,3 @@ def value_of(kept: Kept, dimension: Dimension) -> str | None:
         return kept.device_id
     text: str | None = getattr(kept, dimension.value)
     return known(text)
-
-
-def counts(sums: Iterable[int]) -> Counts:
-    """Sums by counter under their names."""
-    return Counts(*map(int, sums))

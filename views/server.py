@@ -6,6 +6,7 @@ It stops in good order on SIGTERM and SIGINT: requests that are being answered a
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import signal
 import sys
@@ -58,6 +59,9 @@ def serve(app: Flask, settings: Settings, announce: Callable[[str], None]) -> No
         raise ConfigError(_why_not(error, host, port)) from None
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue is no news
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    # What is there by now stays: looking through it again and again took 80 ms each time.
+    gc.collect()
+    gc.freeze()
     signal.signal(signal.SIGTERM, _stop)
     shown = f"[{host}]" if ":" in host else host
     announce(f"http://{shown}:{server.effective_port}/")

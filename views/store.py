@@ -177,8 +177,8 @@ class Store(Protocol):
     def profiles(self) -> tuple[str, ...]:
         """Those that there are events of."""
 
-    def revision(self) -> str:
-        """Another text whenever an answer may have changed."""
+    def revision(self, profile: str | None = None) -> str:
+        """Another text whenever an answer may have changed: about a profile, or about any."""
 
     def extent(self, profile: str) -> tuple[int, int] | None:
         """Event times of the first and the last event, milliseconds since 1970; None: no events."""

@@ -68,3 +68,30 @@ def test_an_error_reaches_its_callers_and_the_next_ones_are_served() -> None:
         grouped([1])
     fails = False
     assert grouped([1]) == [1]
+
+
+def test_who_was_served_does_not_wait_for_the_next_call() -> None:
+    begun = threading.Event()
+    go_on = {one: threading.Event() for one in (0, 1, 4)}  # by the first item of a call
+
+    def work(items: list[int]) -> list[int]:
+        begun.set()
+        assert go_on[items[0]].wait(30)
+        return items
+
+    grouped: Grouped[int, int] = Grouped(work, 3)
+    with ThreadPoolExecutor(8) as pool:
+        first = pool.submit(grouped, [0])
+        assert begun.wait(30)
+        others = []
+        for number in range(4):
+            others.append(pool.submit(grouped, [number + 1]))
+            while len(grouped._queue) <= number:
+                pass
+        go_on[0].set()
+        go_on[1].set()
+        assert first.result(30) == [0]
+        assert [one.result(30) for one in others[:3]] == [[1], [2], [3]]
+        assert not others[3].done()  # its call is still being made
+        go_on[4].set()
+        assert others[3].result(30) == [4]
