@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 _CONNECTIONS = 16
+#: Bytes of an answer that are read without a pause.
+_ANSWER = 1 << 20
 
 
 class _Connection:
@@ -62,7 +64,9 @@ async def _ask_paced(
     parts = urlsplit(url)
     free: asyncio.Queue[_Connection] = asyncio.Queue()
     for _ in range(_CONNECTIONS):
-        free.put_nowait(_Connection(*await asyncio.open_connection(parts.hostname, parts.port)))
+        free.put_nowait(
+            _Connection(*await asyncio.open_connection(parts.hostname, parts.port, limit=_ANSWER))
+        )
     taken: list[float] = []
 
     async def one(due: float, request: bytes) -> None:

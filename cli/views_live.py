@@ -7,6 +7,7 @@ what predicts. Should one die, it is started again, each time after a longer whi
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -68,13 +69,27 @@ def project(settings: Settings, *, rebuild: bool, member: str = "") -> int:
     Args:
         settings: of everything.
         rebuild: whether the read model is made anew first.
-        member: name of this projector in its consumer group; empty: it has none.
+        member: name of this projector in its consumer group, given by the server that has started
+            it: it ends with that one, at the latest when its standard input does. Empty: it has
+            none.
     """
     from views.projector import run_projector
 
+    left = threading.Event()
+    if member:
+        threading.Thread(target=_watch_input, args=(left,), daemon=True).start()
     with stop_on_signals() as asked:
-        run_projector(settings, lambda: not asked(), rebuild=rebuild, member=member)
+        run_projector(
+            settings, lambda: not (asked() or left.is_set()), rebuild=rebuild, member=member
+        )
     return 0
+
+
+def _watch_input(ended: threading.Event) -> None:
+    """Say when standard input ends: who holds its other end is gone, however that came about."""
+    while os.read(0, 1):
+        pass
+    ended.set()
 
 
 class Projector(threading.Thread):
@@ -105,10 +120,13 @@ class Projector(threading.Thread):
             with self._lock:
                 if self._stopping.is_set():
                     return
-                self._process = subprocess.Popen([*self._command, *self._first])
+                self._process = subprocess.Popen(
+                    [*self._command, *self._first], stdin=subprocess.PIPE
+                )
             self._first = []
             began = time.monotonic()
-            code = self._process.wait()
+            with self._process:  # which closes its input in the end, too
+                code = self._process.wait()
             if self._stopping.is_set():
                 return
             wait = pauses.after(time.monotonic() - began)

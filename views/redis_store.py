@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from heapq import nsmallest
 from itertools import islice
 from typing import Any
 
@@ -142,11 +143,10 @@ class RedisStore:
         )
         sums = values_of(covered, Dimension.DEVICE, replies)
         flagged = [device for device, one in sums.items() if one[ALERTS] or one[FRAUD]]
-        flagged.sort(key=lambda one: (-sums[one][ALERTS], -sums[one][FRAUD], one))
         within = Span(
             max(span.from_ms or 0, self._states[profile].horizon_ms), span.to_ms
         )  # that of the sums
-        top = flagged[:limit]
+        top = nsmallest(limit, flagged, lambda one: (-sums[one][ALERTS], -sums[one][FRAUD], one))
         users: dict[str, set[str]] = {device: set() for device in top}
         mine = {device: [0] * COUNTERS for device in top}
         for device, _, kept in self._devices.events(profile, top, within):
