@@ -27,8 +27,8 @@ from core.names import PARTITIONS, Topics
 from core.settings import Settings, load_settings
 from features.iso_times import iso_times
 from stack.local import LocalStack
-from views.incoming import readers
-from views.projector import Projector, read_topics
+from views.readmodel.incoming import readers
+from views.readmodel.projector import Projector, read_topics
 
 _START_MS = 1_420_070_400_000
 #: Events an hour.

@@ -36,7 +36,7 @@ def list_cases(
         fraudstream cases list --state in_review
     """
     from views.periods import Span
-    from views.redis_store import RedisStore
+    from views.readmodel.redis_store import RedisStore
     from views.store import AlertFilter
 
     settings = load_settings(profile=profile, namespace=namespace)
@@ -103,10 +103,10 @@ def set_case(
         fraudstream cases set order-2026-000017 confirmed --who Ada --note "card reported stolen"
     """
     from views.case import MOST_NOTE, MOST_WHO
-    from views.casework import Conflict
-    from views.redis_cases import NoSuchAlert
-    from views.redis_store import RedisStore
-    from views.work import work_on
+    from views.handling.casework import Conflict
+    from views.handling.work import work_on
+    from views.readmodel.cases import NoSuchAlert
+    from views.readmodel.redis_store import RedisStore
 
     for name, text, most in (("--who", who, MOST_WHO), ("--note", note, MOST_NOTE)):
         if len(text) > most:

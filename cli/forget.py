@@ -31,7 +31,7 @@ def forget(
 
         fraudstream forget --user 22058
     """
-    from views.forget import forget as forget_user
+    from views.readmodel.forget import forget as forget_user
 
     settings = load_settings(profile=profile, namespace=namespace)
     done = forget_user(settings, settings.profile, user)

@@ -54,10 +54,10 @@ def performance(
 
         fraudstream performance --bucket week
     """
+    from views.api.performance_fields import fields_of
     from views.live_performance import performance as measured
-    from views.performance_fields import fields_of
     from views.periods import Bucket, Span
-    from views.redis_store import RedisStore
+    from views.readmodel.redis_store import RedisStore
 
     if bucket not in _BUCKETS:
         raise ConfigError(f"--bucket {bucket!r} is not known: take one of {', '.join(_BUCKETS)}")

@@ -18,7 +18,7 @@ from core.settings import Settings, load_settings
 if TYPE_CHECKING:
     from features.countries import CountryTable
     from features.csv_source import CsvData
-    from views.predict import Predictor
+    from views.predicting.predict import Predictor
     from views.store import Store
 
 _PACKAGES = ("dash", "flask", "flask_compress", "flask_cors", "flask_limiter", "flask_openapi3",
@@ -91,9 +91,9 @@ def views(
 def _serve_file(
     csv: Path, settings: Settings, profile: str | None, options: tuple[str, str, Path | None]
 ) -> None:
-    from views.app import create_app
-    from views.guard import check_exposure
-    from views.server import serve
+    from views.api.guard import check_exposure
+    from views.serving.app import create_app
+    from views.serving.server import serve
 
     check_exposure(settings)  # before a file is read for nothing
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -111,7 +111,7 @@ def _open_file(
 ) -> tuple[Store, Predictor | None, Settings]:
     from cli.views_file import shown_events
     from features.countries import load_country_table
-    from views.frame import FrameStore
+    from views.file.frame import FrameStore
 
     tz, date_order, rejects = options
     with step_bars(console, transient=True) as bar:
@@ -135,8 +135,8 @@ def _open_file(
 def _predictor(data: CsvData, settings: Settings, countries: CountryTable) -> Predictor:
     from features.known import country_codes
     from stream.offline_scores import as_replayed
-    from views.past import FilePast
-    from views.predict import Predictor
+    from views.predicting.past import FilePast
+    from views.predicting.predict import Predictor
 
     batch = data.batch.take(as_replayed(data.batch))
     predictor = Predictor(settings, countries, FilePast(batch, country_codes(batch, countries)))

@@ -19,7 +19,7 @@ from features.iso_times import iso_time
 from features.known import country_codes
 from stream.decisions import DecisionMaker, load_decision_maker
 from stream.offline_scores import as_replayed, offline_scores
-from views.frame import Events
+from views.file.frame import Events
 
 _TEXTS = ("user_id", "device_id", "browser", "source", "sex")
 

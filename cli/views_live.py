@@ -18,7 +18,7 @@ import typer
 
 from cli.stopping import stop_on_signals
 from core.settings import Settings
-from views.restarts import Pauses
+from views.predicting.restarts import Pauses
 
 _log = logging.getLogger(__name__)
 _STOP_S = 15.0
@@ -36,12 +36,12 @@ def serve_live(settings: Settings, *, rebuild: bool, with_projector: bool) -> No
         ConfigError: the address cannot be had.
         ModelError, StateError: the IP table or Redis is unfit.
     """
-    from views.app import create_app
-    from views.guard import check_exposure
-    from views.predict_apart import PredictorApart
-    from views.redis_store import RedisStore
-    from views.server import serve
-    from views.work import work_on
+    from views.api.guard import check_exposure
+    from views.handling.work import work_on
+    from views.predicting.predict_apart import PredictorApart
+    from views.readmodel.redis_store import RedisStore
+    from views.serving.app import create_app
+    from views.serving.server import serve
 
     check_exposure(settings)
     predictor = PredictorApart(settings)
@@ -73,7 +73,7 @@ def project(settings: Settings, *, rebuild: bool, member: str = "") -> int:
             it: it ends with that one, at the latest when its standard input does. Empty: it has
             none.
     """
-    from views.projector import run_projector
+    from views.readmodel.projector import run_projector
 
     left = threading.Event()
     if member:

@@ -11,7 +11,7 @@ PROGRAM = """
 import sys
 from core.libraries import TRAINING, leave_out
 leave_out(TRAINING)
-import stream.worker, views.predict
+import stream.worker, views.predicting.predict
 assert sys.modules[TRAINING] is None
 assert not [name for name in sys.modules if name.startswith(TRAINING + ".")]
 try:

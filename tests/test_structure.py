@@ -21,6 +21,17 @@ ALLOWED = {
     "stack": {"core", "stack"},
     "cli": {"core", "features", "model", "producer", "stream", "views", "stack", "cli"},
 }
+#: The same inside ``views``: its own folder holds what all of them speak of.
+VIEWS = {
+    "": set(),
+    "file": set(),
+    "readmodel": set(),
+    "predicting": set(),
+    "handling": {"readmodel"},
+    "api": {"handling", "predicting", "readmodel"},
+    "page": {"api"},
+    "serving": {"api", "handling", "page", "predicting", "readmodel"},
+}
 FILES = [path for room in ALLOWED for path in sorted((ROOT / room).rglob("*.py"))]
 
 
@@ -39,6 +50,23 @@ def test_imports_run_one_way_and_the_file_is_small(path: Path) -> None:
     room = path.relative_to(ROOT).parts[0]
     assert imported(path) <= ALLOWED[room]
     assert len(path.read_text().splitlines()) <= 400
+
+
+def test_imports_run_one_way_inside_the_views() -> None:
+    for path in (ROOT / "views").rglob("*.py"):
+        room = path.relative_to(ROOT / "views").parent.parts[:1]
+        assert rooms_of_views(path) <= {"", *room} | VIEWS[room[0] if room else ""], path
+
+
+def rooms_of_views(path: Path) -> set[str]:
+    modules = {
+        module
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module
+        for module in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+        if module.startswith("views.")
+    }
+    return {one.split(".")[1] for one in modules} & VIEWS.keys()
 
 
 @pytest.mark.parametrize("name", ["fraud-alerts", "fraud-scores", "transactions-dlq"])

@@ -15,9 +15,9 @@ from features.known import country_codes
 from producer.sample import SampleOptions, write_sample
 from stream.offline_scores import as_replayed
 from tests.stream.conftest import put_small_model
-from views.frame import Events, FrameStore
-from views.past import FilePast
-from views.predict import Predictor
+from views.file.frame import Events, FrameStore
+from views.predicting.past import FilePast
+from views.predicting.predict import Predictor
 
 _KEPT = ("Time", *(f"V{number}" for number in range(1, 29)), "Amount", "Class")
 

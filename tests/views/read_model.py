@@ -21,14 +21,14 @@ from core.names import PROFILES, Topics
 from core.settings import Settings
 from features.iso_times import iso_time
 from views.counts import Dimension
-from views.expiry import Expiry
-from views.frame import Events, FrameStore
-from views.incoming import Incoming, readers
-from views.intake import Intake
+from views.file.frame import Events, FrameStore
 from views.periods import HOUR_MS, Bucket, Span
-from views.projector import Projector
-from views.redis_model import RedisModel
-from views.redis_store import RedisStore
+from views.readmodel.expiry import Expiry
+from views.readmodel.incoming import Incoming, readers
+from views.readmodel.intake import Intake
+from views.readmodel.projector import Projector
+from views.readmodel.redis_model import RedisModel
+from views.readmodel.redis_store import RedisStore
 from views.store import AlertFilter, Place, Record, Scorecards, Store
 
 PROFILE = "ecommerce"

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from tests.views.test_api_counts import ask, spans, within
 from tests.views.world import FORMULA, XSS, World
-from views.problems import ProblemError
-from views.queries import cursor_of, place_of
+from views.api.problems import ProblemError
+from views.api.queries import cursor_of, place_of
 from views.store import Place
 
 LABEL = {"fraud": 1, "legitimate": 0}

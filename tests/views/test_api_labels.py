@@ -27,9 +27,9 @@ from tests.views.read_model import (
     wait_for,
 )
 from tests.views.world import NOW_MS, World
-from views.app import create_app
-from views.redis_store import RedisStore
-from views.work import work_on
+from views.handling.work import work_on
+from views.readmodel.redis_store import RedisStore
+from views.serving.app import create_app
 
 NOW = iso_time(NOW_MS)
 

@@ -15,9 +15,9 @@ from core import metrics as declared
 from core.errors import StateError
 from tests.views.test_api_counts import LISTS, ask
 from tests.views.world import XSS, World
-from views.app import create_app
-from views.frame import FrameStore
+from views.file.frame import FrameStore
 from views.periods import Span
+from views.serving.app import create_app
 from views.store import Health, SpanError
 
 VIEWS = ("/summary", "/fraud_trends", "/fraud_devices", *LISTS, "/alerts")

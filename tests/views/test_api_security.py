@@ -11,8 +11,8 @@ from werkzeug.test import TestResponse
 from core.errors import ConfigError
 from core.settings import load_settings
 from tests.views.world import World
-from views.guard import COOKIE, check_exposure
-from views.security import MAX_BODY, SCRIPT_HASHES, page_policy
+from views.api.guard import COOKIE, check_exposure
+from views.api.security import MAX_BODY, SCRIPT_HASHES, page_policy
 
 TOKEN = "correct horse battery staple"
 COUNTS = ("/summary", "/fraud_trends", "/fraud_geography", "/fraud_devices", "/fraud_browsers",
@@ -212,7 +212,7 @@ def test_bodies_that_are_too_large_are_refused(world: World) -> None:
 def test_who_asks_too_often_is_told_when_to_come_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("views.security.RATE", "5 per minute")
+    monkeypatch.setattr("views.api.security.RATE", "5 per minute")
     client = world.client()
     codes = [client.get("/healthz").status_code for _ in range(6)]
     assert codes == [200] * 5 + [429]

@@ -8,7 +8,7 @@ import pytest
 from producer.encode import encode_events
 from tests.views.banking import Bank, bank
 from tests.views.world import NOW_MS
-from views.app import create_app
+from views.serving.app import create_app
 
 
 @pytest.fixture(scope="module")

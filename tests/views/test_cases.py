@@ -39,13 +39,13 @@ from tests.views.read_model import (
 from tests.views.test_api_labels import client_of, published
 from tests.views.world import World
 from views.case import UNTOUCHED, Case
-from views.casework import Casework, Conflict
-from views.forget import forget
+from views.handling.casework import Casework, Conflict
 from views.periods import Span
-from views.projector import read_topics
-from views.rebuild import rebuild
-from views.redis_cases import NoSuchAlert
-from views.redis_store import RedisStore
+from views.readmodel.cases import NoSuchAlert
+from views.readmodel.forget import forget
+from views.readmodel.projector import read_topics
+from views.readmodel.rebuild import rebuild
+from views.readmodel.redis_store import RedisStore
 from views.store import AlertFilter
 
 NEW, REVIEW, CONFIRMED, DISMISSED = CaseState

@@ -23,10 +23,10 @@ from tests.views.read_model import (
     score,
     wait_for,
 )
-from views.forget import forget
 from views.periods import HOUR_MS, Span
-from views.rebuild import rebuild
-from views.redis_store import RedisStore
+from views.readmodel.forget import forget
+from views.readmodel.rebuild import rebuild
+from views.readmodel.redis_store import RedisStore
 from views.store import AlertFilter
 
 USER = "u7"

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from views.grouped import Grouped
+from views.predicting.grouped import Grouped
 
 
 def test_everybody_gets_their_own_in_order() -> None:

@@ -28,10 +28,10 @@ from producer.encode import encode_events
 from tests.stream.test_worker import events, messages
 from tests.stream.workers import Reader, publish, running_worker
 from tests.views.world import NOW_MS, World
-from views.app import create_app
-from views.frame import FrameStore
-from views.past import FilePast, LivePast
-from views.predict import Predictor
+from views.file.frame import FrameStore
+from views.predicting.past import FilePast, LivePast
+from views.predicting.predict import Predictor
+from views.serving.app import create_app
 
 HEADERS = {"Content-Type": "application/json"}
 KEPT = ("event_id", "score", "decision", "control", "model")

@@ -29,10 +29,10 @@ from tests.stream.forked import ROOT, bare_environment
 from tests.stream.test_worker import events
 from tests.stream.workers import environment_of
 from tests.views.world import NOW_MS
-from views.past import LivePast
-from views.predict import Predictor
-from views.predict_apart import PredictorApart
-from views.prediction import NoChampionError
+from views.predicting.past import LivePast
+from views.predicting.predict import Predictor
+from views.predicting.predict_apart import PredictorApart
+from views.predicting.prediction import NoChampionError
 
 pytestmark = pytest.mark.integration
 BATCH = events(120, seed=12)
@@ -40,7 +40,7 @@ BODIES = encode_events(BATCH)
 PROGRAM = """
 import time
 from core.settings import load_settings
-from views.predict_apart import PredictorApart
+from views.predicting.predict_apart import PredictorApart
 predictor = PredictorApart(load_settings())
 print(predictor.pid, flush=True)
 time.sleep(600)

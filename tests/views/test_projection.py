@@ -27,7 +27,7 @@ from tests.views.read_model import (
 )
 from views.counts import Counts, Dimension
 from views.periods import HOUR_MS, Bucket, Span
-from views.redis_store import RedisStore
+from views.readmodel.redis_store import RedisStore
 from views.store import AlertFilter, SpanError
 
 

@@ -32,12 +32,12 @@ from tests.views.read_model import (
     wait_for,
 )
 from views.periods import HOUR_MS, Span
-from views.redis_store import RedisStore
+from views.readmodel.redis_store import RedisStore
 
 SPANS = [Span(START_MS + 5 * HOUR_MS + 1, START_MS + 70 * HOUR_MS + 12_345)]
 _RUN = (
     "from core.settings import load_settings;"
-    "from views.projector import run_projector;"
+    "from views.readmodel.projector import run_projector;"
     "run_projector(load_settings(), lambda: True, member='one')"
 )
 

@@ -26,11 +26,11 @@ from tests.views.read_model import (
     taken_in,
     wait_for,
 )
-from views.forget import forget
 from views.periods import HOUR_MS, Span
-from views.projector import Projector
-from views.rebuild import rebuild
-from views.redis_store import RedisStore
+from views.readmodel.forget import forget
+from views.readmodel.projector import Projector
+from views.readmodel.rebuild import rebuild
+from views.readmodel.redis_store import RedisStore
 from views.store import AlertFilter
 
 SPANS = [Span(START_MS + 5 * HOUR_MS + 1, START_MS + 70 * HOUR_MS + 12_345)]
@@ -81,7 +81,7 @@ def test_redis_away_is_waited_for_and_counts_are_exact(
 ) -> None:
     settings = settings_of(own_redis.url, kafka, tmp_path)
     messages = many(1_500, 6)
-    caplog.set_level("INFO", "views.projector")
+    caplog.set_level("INFO", "views.readmodel.projector")
     with at_work(settings, messages):
         if outage == "killed":
             own_redis.kill()

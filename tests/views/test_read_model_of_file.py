@@ -26,8 +26,8 @@ from tests.views.read_model import PROFILE, label, projecting, wait_for
 from views.counts import Counts, Dimension
 from views.live_performance import MATURE_DAYS, performance
 from views.periods import Bucket, Span
-from views.projector import read_topics
-from views.redis_store import RedisStore
+from views.readmodel.projector import read_topics
+from views.readmodel.redis_store import RedisStore
 
 _SUMS = (
     "transactions", "alerts", "labelled", "fraud", "labelled_alerts", "caught", "amount",

@@ -22,11 +22,11 @@ from tests.views.read_model import (
     score,
     wait_for,
 )
-from views.holding import Abandoned
 from views.periods import HOUR_MS, Span
-from views.rebuild import rebuild
-from views.redis_model import RedisModel
-from views.redis_store import RedisStore
+from views.readmodel.holding import Abandoned
+from views.readmodel.rebuild import rebuild
+from views.readmodel.redis_model import RedisModel
+from views.readmodel.redis_store import RedisStore
 
 
 def test_it_answers_as_before_and_the_projector_goes_on_with_it(settings: Settings) -> None:

@@ -23,7 +23,7 @@ from tests.stream.conftest import put_small_model
 from tests.stream.forked import ROOT
 from tests.stream.workers import environment_of
 from tests.views.read_model import assert_same, expected, many, produce, wait_for
-from views.redis_store import RedisStore
+from views.readmodel.redis_store import RedisStore
 
 pytestmark = pytest.mark.integration
 _PATIENCE_S = 60.0

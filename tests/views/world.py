@@ -19,10 +19,10 @@ from features.known import country_codes
 from producer.sample import SampleOptions, write_sample
 from stream.offline_scores import as_replayed
 from tests.stream.conftest import put_small_model
-from views.app import create_app
-from views.frame import Events, FrameStore
-from views.past import FilePast
-from views.predict import Predictor
+from views.file.frame import Events, FrameStore
+from views.predicting.past import FilePast
+from views.predicting.predict import Predictor
+from views.serving.app import create_app
 
 ROWS = 1_500
 #: What must never be taken for more than text.

@@ -9,6 +9,7 @@ from flask import Flask, abort
 
 from core.errors import FraudstreamError
 from core.settings import Settings
+from views.api.security import SCRIPT_HASHES
 from views.masking import Masking
 from views.page.answers import Answers
 from views.page.callbacks import add_callbacks
@@ -17,7 +18,6 @@ from views.page.index import INDEX
 from views.page.layout import page
 from views.page.routes import add_routes
 from views.page.view import View
-from views.security import SCRIPT_HASHES
 from views.store import Store
 
 _ASSETS = Path(__file__).parent / "assets"

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from features.iso_times import iso_time
+from views.api.csv_answers import as_csv
+from views.api.performance_fields import COLUMNS, fields_of, flat
 from views.counts import Counts, Dimension
-from views.csv_answers import as_csv
 from views.page.figure_people import age_groups, sex_groups
 from views.page.figure_trend import filled
 from views.page.query import Query, bucket_of, period_of
 from views.page.view import View
-from views.performance_fields import COLUMNS, fields_of, flat
 from views.store import Place
 
 COUNTS = ("transactions", "alerts", "labelled", "fraud")

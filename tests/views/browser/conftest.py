@@ -16,9 +16,9 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from core.settings import Settings
 from tests.views.world import World
-from views.app import create_app
+from views.handling.work import Work
+from views.serving.app import create_app
 from views.store import Store
-from views.work import Work
 
 _ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

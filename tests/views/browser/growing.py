@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from core.errors import StateError
-from views.frame import Events, FrameStore
+from views.file.frame import Events, FrameStore
 from views.store import Health
 
 

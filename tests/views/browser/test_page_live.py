@@ -10,7 +10,7 @@ import pytest
 from tests.views.browser.conftest import Open, served
 from tests.views.browser.growing import GrowingStore
 from tests.views.world import World, world_of
-from views.frame import FrameStore
+from views.file.frame import FrameStore
 
 _IDS = "() => [...document.querySelectorAll('#feed .feed-item')].map(one => one.dataset.set)"
 

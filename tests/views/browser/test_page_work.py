@@ -16,8 +16,8 @@ from tests.views.browser.test_accessibility import serious
 from tests.views.read_model import PROFILE, Message, produce, projecting, wait_for
 from tests.views.test_api_labels import published
 from tests.views.world import World, world_of
-from views.redis_store import RedisStore
-from views.work import work_on
+from views.handling.work import work_on
+from views.readmodel.redis_store import RedisStore
 
 ALERTS = 3
 

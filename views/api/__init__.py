@@ -1,0 +1,1 @@
+"""The HTTP API: endpoints, what may be asked, and who may ask."""

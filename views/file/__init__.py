@@ -1,0 +1,1 @@
+"""A file as a store: the same answers without Kafka and Redis."""
