@@ -22,8 +22,8 @@ from features.countries import load_country_table
 from features.csv_source import read_transactions
 from features.declared import declared_features
 from features.offline import compute_features
-from model.drift_bins import bins_of
-from model.drift_days import DayCounts
+from model.drift.bins import bins_of
+from model.drift.days import DayCounts
 from producer.sample import SampleOptions, write_sample
 
 

@@ -35,12 +35,12 @@ from features.countries import load_country_table
 from features.csv_source import read_transactions
 from features.profiles import VECTOR
 from model.comparison import SplitComparison, compare_outcomes
-from model.dataset import Dataset, make_dataset
-from model.imbalance import LOWEST
+from model.fitting.dataset import Dataset, make_dataset
+from model.fitting.imbalance import LOWEST
+from model.fitting.splits import Part, Split, splits_of
 from model.metrics import HALF, Outcomes, Yardstick, day_of
 from model.outcome_file import OUTCOMES_FILE, decode_outcomes
 from model.registry import Registry
-from model.splits import Part, Split, splits_of
 
 #: What an event says by itself.
 FIELDS = {

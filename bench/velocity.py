@@ -19,14 +19,14 @@ from core.errors import DataError
 from features.countries import load_country_table
 from features.csv_source import read_transactions
 from features.declared import Feature, declared_features
-from model.boosting import raw_scores
 from model.costs import ALERTS_PER_DAY, COSTS
-from model.dataset import Dataset, make_dataset
-from model.families import fit_candidate, usual
-from model.imbalance import rows_of
+from model.fitting.boosting import raw_scores
+from model.fitting.dataset import Dataset, make_dataset
+from model.fitting.families import fit_candidate, usual
+from model.fitting.imbalance import rows_of
+from model.fitting.splits import splits_of
 from model.metrics import Outcomes, Yardstick, measure
 from model.results import Interval
-from model.splits import splits_of
 
 
 def is_lag(feature: Feature) -> bool:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from features.countries import CountryTable
-    from model.backtest import Backtest
+    from model.backtest.backtest import Backtest
     from model.lists.lists import Lists
     from stream.decisions import DecisionMaker
 
@@ -84,7 +84,7 @@ def backtest(
     from features.countries import load_country_table
     from features.csv_source.report import default_rejects_path
     from features.zones import zone_named
-    from model.backtest import backtest as compare
+    from model.backtest.backtest import backtest as compare
     from model.lists.lists import NO_LISTS
     from producer.options import moment_ms
     from stream.backtesting import judged, subject_of
@@ -140,8 +140,8 @@ def backtest(
 
 def _write_report(found: Backtest, source: str, out: Path) -> None:
     from core.whole_files import whole_file
-    from model.backtest_card import card_of, plots_of
-    from model.card_html import page_of
+    from model.backtest.report import card_of, plots_of
+    from model.card.html import page_of
 
     footer = f"fraudstream backtest of {source}"
     page = page_of(card_of(found, source), plots_of(found), footer)

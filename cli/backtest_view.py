@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from model.backtest import Backtest
-from model.backtest_card import card_of
-from model.card_blocks import Table as Block
+from model.backtest.backtest import Backtest
+from model.backtest.report import card_of
+from model.card.blocks import Table as Block
 
 #: Sections of the report that fit into a terminal.
 _SHOWN = ("What would have happened", "Figures", "Where they differ", "Rules and lists", "Examples")

@@ -16,7 +16,7 @@ from core.errors import ModelError
 from core.settings import load_settings
 
 if TYPE_CHECKING:
-    from model.drift_history import DriftHistory
+    from model.drift.history import DriftHistory
 
 _SHOWN = 8
 
@@ -48,7 +48,7 @@ def drift(
     from features.countries import load_country_table
     from features.declared import feature_hash
     from features.offline import compute_features
-    from model.drift_history import drift_history
+    from model.drift.history import drift_history
     from model.registry import Registry
     from model.scorer import Scorer
 

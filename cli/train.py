@@ -140,9 +140,9 @@ def train(
     require_packages(_EXTRA, "training")
     from cli.train_options import costs_of, policy_of, tried
     from features.countries import load_country_table
-    from model.dataset import make_dataset
-    from model.fitting import Procedure
-    from model.folds import FIRST_SHARE, LABEL_DELAY_MS
+    from model.fitting.dataset import make_dataset
+    from model.fitting.fitting import Procedure
+    from model.fitting.folds import FIRST_SHARE, LABEL_DELAY_MS
     from model.registry import Registry
     from model.training import Origin, train_model
     from producer.options import duration_ms
@@ -238,7 +238,7 @@ def _until_ms(
     until: str | None, share: float | None, tz: str, time_ms: NDArray[np.int64]
 ) -> int | None:
     from features.zones import zone_named
-    from model.dataset import share_of_time
+    from model.fitting.dataset import share_of_time
     from producer.options import moment_ms
 
     if until is not None:

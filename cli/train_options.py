@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from core.errors import ConfigError
 from model.costs import COSTS, CostMatrix
-from model.families import FAMILIES
-from model.imbalance import WAYS
+from model.fitting.families import FAMILIES
+from model.fitting.imbalance import WAYS
+from model.fitting.selection import Budget
+from model.fitting.thresholds import WAYS as THRESHOLD_WAYS
 from model.metadata import Policy
-from model.selection import Budget
-from model.thresholds import WAYS as THRESHOLD_WAYS
 
 
 def tried(

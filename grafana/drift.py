@@ -8,7 +8,7 @@ from grafana.frame import Row
 from grafana.panels import AnyPanel, Query, Text, figure, over_time
 from grafana.queries import of
 
-#: Below the first nothing has changed, from the second on much has (model/drift.py).
+#: Below the first nothing has changed, from the second on much has (model/drift/drift.py).
 _SOME, _MUCH = 0.1, 0.25
 _MOST = 10
 _REFERENCES = ("trailing", "training")

@@ -1,7 +1,7 @@
 """From a sum of trees to a probability of fraud: the function itself.
 
 ``sigmoid``: 1 / (1 + exp(−(slope·raw + intercept))). ``isotonic``: a rising staircase. Which one,
-and how it is fitted: ``model.calibrating``.
+and how it is fitted: ``model.fitting.calibrating``.
 """
 
 from __future__ import annotations

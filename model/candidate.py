@@ -14,8 +14,8 @@ class Candidate(msgspec.Struct, frozen=True):
     """What is fitted, but for the rows.
 
     Attributes:
-        family: a key of ``model.families.FAMILIES``.
-        imbalance: a member of ``model.imbalance.WAYS``.
+        family: a key of ``model.fitting.families.FAMILIES``.
+        imbalance: a member of ``model.fitting.imbalance.WAYS``.
         parameters: of the family.
     """
 

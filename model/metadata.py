@@ -8,7 +8,7 @@ from core.errors import ModelError
 from model.calibration import Calibration
 from model.candidate import Candidate
 from model.costs import CostMatrix
-from model.drift_bins import Bins
+from model.drift.bins import Bins
 
 #: Raised by one when a field changes its meaning; added fields do not count.
 METADATA_SCHEMA = 2

@@ -3,8 +3,8 @@
 Promise: what is stored was judged by the evaluation protocol, decides like the model that was
 judged, and is described by its metadata; when anything of that fails, nothing is stored. Steps:
 
-1. every split is evaluated and the model fitted to all rows (``model.evaluation``);
-2. the model becomes an ONNX graph, which is compared with it row by row (``model.export``);
+1. every split is evaluated and the model fitted to all rows (``model.fitting.evaluation``);
+2. the model becomes an ONNX graph, which is compared with it row by row (``model.fitting.export``);
 3. its reasons are timed (``model.explanations``);
 4. graph, trees, metadata, evaluation, card and plots are added to the registry in one step.
 """
@@ -30,20 +30,22 @@ from numpy.typing import NDArray
 from core.errors import ModelError
 from features.declared import declared_features, feature_hash
 from features.iso_times import iso_time
-from model.card import model_card
-from model.card_html import card_html
-from model.dataset import Dataset
-from model.drift_bins import bins_of
-from model.evaluation import evaluate
+from model.card.card import model_card
+from model.card.html import card_html
+from model.drift.bins import bins_of
 from model.explanations import MAX_US_PER_ROW, contributions, us_per_row
-from model.export import check_parity, to_onnx
-from model.fitting import FittedPart, Procedure
-from model.memo import Memo
+from model.fitting.dataset import Dataset
+from model.fitting.evaluation import evaluate
+from model.fitting.export import check_parity, to_onnx
+from model.fitting.fitting import FittedPart, Procedure
+from model.fitting.memo import Memo
+from model.fitting.reference import reference_of
+from model.fitting.splits import TIME_SHARE
+from model.fitting.thresholds import bands_of
 from model.metadata import Explaining, Metadata, TrainingData, encode_metadata
 from model.metrics import Outcomes, day_of
 from model.outcome_file import OUTCOMES_FILE, encode_outcomes
-from model.plots import plots_of
-from model.reference import reference_of
+from model.plots.plots import plots_of
 from model.registry import (
     EVALUATION_FILE,
     EXPLAIN_FILE,
@@ -53,8 +55,6 @@ from model.registry import (
     Registry,
 )
 from model.results import encode_evaluation
-from model.splits import TIME_SHARE
-from model.thresholds import bands_of
 from model.trees import explaining_cost
 
 DEFAULT_SEED = 42

@@ -1,4 +1,4 @@
-"""The events of a file, judged as a worker would have, for ``model.backtest``.
+"""The events of a file, judged as a worker would have, for ``model.backtest.backtest``.
 
 Promise: score, decision and rules of every event are those that a worker with the same model,
 rules and lists publishes when the file is replayed into a state of its own
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from features.batch import EventBatch
 from features.countries import CountryTable
 from features.profiles import profile_spec
-from model.backtest import Subject, Verdicts, decision_codes
+from model.backtest.backtest import Subject, Verdicts, decision_codes
 from stream.decisions import DecisionMaker
 from stream.offline_scores import offline_scores
 

@@ -27,8 +27,8 @@ from core.errors import StateError
 from core.settings import Settings
 from features.open_wire import open_wire
 from features.wire import Wire
-from model.drift_bins import Counts
-from model.drift_days import DAYS, DayCounts
+from model.drift.bins import Counts
+from model.drift.days import DAYS, DayCounts
 from model.registry import ModelVersion
 from stream.metrics import WorkerMetrics
 

@@ -27,7 +27,7 @@ from core.names import Decision, RejectCode, Role, Severity
 from features.declared import BROWSERS, COUNTRIES, SOURCES, declared_features
 from features.profiles import profile_spec
 from model.challenge import Challenged
-from model.drift import Drift
+from model.drift.drift import Drift
 from model.rules.rule import Hit
 from model.rules.rule_set import RuleSet
 from stream.batch_counter import BatchCounter

@@ -26,7 +26,7 @@ from core.names import DAY_MS, LIVE, PROFILES, Header, RejectCode, Topics
 from core.settings import Settings
 from docs.build_schemas import MESSAGES, schema_files
 from features.validation import decode
-from model.drift import Drift, FeatureDrift
+from model.drift.drift import Drift, FeatureDrift
 from model.rules.rule import Hit
 from model.rules.rule_set import NO_RULES
 from stream.metrics import WorkerMetrics

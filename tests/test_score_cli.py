@@ -24,7 +24,7 @@ from features.csv_source import read_transactions
 from features.iso_times import iso_time
 from features.offline import compute_features
 from model import training
-from model.dataset import make_dataset
+from model.fitting.dataset import make_dataset
 from model.registry import ModelVersion, Registry
 from model.scorer import Scorer
 from model.training import Origin

@@ -22,7 +22,7 @@ ALLOWED = {
     "cli": {"core", "features", "model", "producer", "stream", "views", "stack", "cli"},
 }
 #: The same inside ``views``: its own folder holds what all of them speak of.
-VIEWS = {
+VIEWS: dict[str, set[str]] = {
     "": set(),
     "file": set(),
     "readmodel": set(),

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from features.addresses import RESERVED_KIND, address_kinds
 from features.coded import Coded
 from features.iso_times import iso_time
-from model.dataset import first_of_equals
 from model.exploration.events import Events
 from model.exploration.finding import Figure, Finding, Weight, percent, with_interval
 from model.exploration.shares import fraud_share
 from model.figures import counted
+from model.fitting.dataset import first_of_equals
 
 #: Several: a second purchase within a minute may be a double click.
 BURST_EVENTS = 3
@@ -27,7 +27,7 @@ _TRAINED = 0.7
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Repeats:
-    """Events that equal another in everything but the id (the rule of ``model.dataset``).
+    """Events that equal another in everything but the id (the rule of ``model.fitting.dataset``).
 
     Attributes:
         repeat: those that repeat an earlier one, shape (n,).

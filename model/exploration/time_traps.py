@@ -28,7 +28,7 @@ from model.figures import counted
 CLOCK, HALF_CLOCK = 0.9, 0.5
 #: ROC AUC, or 1 minus it, from which the mere order of events tells fraud.
 _ORDER_TELLS = 0.6
-#: Where the test part of the evaluation in time begins (``model.splits``).
+#: Where the test part of the evaluation in time begins (``model.fitting.splits``).
 _TRAINED_SHARE = 0.7
 #: G of the best of some hundred moments that chance exceeds about once in a thousand files.
 _SURE_CHANGE = 25.0

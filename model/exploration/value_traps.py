@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from features.csv_source import CsvReport
-from model.dataset import MIN_OF_EACH
 from model.exploration.events import Events
 from model.exploration.finding import Figure, Finding, Weight, percent
 from model.exploration.shares import share_of
 from model.exploration.summary import NumberSummary
 from model.figures import counted
+from model.fitting.dataset import MIN_OF_EACH
 
 #: ROC AUC, or 1 minus it, from which one column alone is too good to be believed unseen.
 _TOO_GOOD = 0.9

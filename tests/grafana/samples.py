@@ -16,7 +16,7 @@ from core.names import Decision, RejectCode, Severity
 from features.declared import BROWSERS, COUNTRIES, SOURCES
 from model.challenge import Challenged
 from model.decision import decide
-from model.drift import Drift, FeatureDrift
+from model.drift.drift import Drift, FeatureDrift
 from model.rules.rule import Hit
 from model.rules.rule_set import NO_RULES
 from stream.metrics import WorkerMetrics

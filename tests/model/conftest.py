@@ -10,17 +10,17 @@ import pytest
 import xgboost
 from numpy.typing import NDArray
 
-from model.boosting import raw_scores
 from model.calibration import Calibration
 from model.costs import COSTS
-from model.dataset import Dataset, make_dataset
-from model.families import fit_candidate, usual
-from model.fitting import Procedure
-from model.folds import LABEL_DELAY_MS
-from model.imbalance import rows_of
+from model.fitting.boosting import raw_scores
+from model.fitting.dataset import Dataset, make_dataset
+from model.fitting.families import fit_candidate, usual
+from model.fitting.fitting import Procedure
+from model.fitting.folds import LABEL_DELAY_MS
+from model.fitting.imbalance import rows_of
+from model.fitting.selection import Budget
 from model.metadata import Policy
 from model.registry import ModelVersion, Registry
-from model.selection import Budget
 from model.training import Origin, train_model
 from tests.model.events import countries, labelled_events
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.names import DAY_MS
-from model.backtest import Backtest, Subject, Verdicts, backtest, decision_codes
-from model.backtest_card import DAYS, card_of, plots_of
-from model.card_html import page_of
+from model.backtest.backtest import Backtest, Subject, Verdicts, backtest, decision_codes
+from model.backtest.report import DAYS, card_of, plots_of
+from model.card.html import page_of
 
 DECISIONS = ("allow", "review", "block")
 

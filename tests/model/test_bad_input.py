@@ -27,9 +27,9 @@ from features.csv_source import read_transactions
 from features.declared import BROWSERS, SOURCES, declared_features
 from features.offline import compute_features
 from model import training
-from model.dataset import Dataset, make_dataset
 from model.deviation import DeviationReasons
 from model.explanations import Contributions
+from model.fitting.dataset import Dataset, make_dataset
 from model.registry import DIGESTS_FILE, EXPLAIN_FILE, MODEL_FILE, ModelVersion, Registry
 from model.scorer import Scorer
 from model.training import Origin, train_model

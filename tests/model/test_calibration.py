@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.calibrating import choose_calibration, fit_calibration
 from model.calibration import KINDS
+from model.fitting.calibrating import choose_calibration, fit_calibration
 
 ROWS = st.lists(
     st.tuples(st.floats(-8, 8, width=32), st.booleans()), min_size=10, max_size=80

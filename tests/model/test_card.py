@@ -10,13 +10,13 @@ import msgspec
 import pytest
 
 from model.candidate import Candidate, Choice, Tried
-from model.card import model_card
-from model.card_figures import figure_of
-from model.card_html import card_html
-from model.card_sections import card_of
-from model.families import usual
+from model.card.card import model_card
+from model.card.figures import figure_of
+from model.card.html import card_html
+from model.card.sections import card_of
+from model.fitting.families import usual
 from model.metadata import Metadata
-from model.plots import CALIBRATION, CONFUSION, COST, IMPORTANCE, PRECISION_RECALL, ROC
+from model.plots.plots import CALIBRATION, CONFUSION, COST, IMPORTANCE, PRECISION_RECALL, ROC
 from model.registry import ModelVersion
 from model.results import TITLES, Evaluation, Interval
 

@@ -16,7 +16,7 @@ from core.names import Decision, Role
 from core.settings import Settings, load_settings
 from features.batch import EventBatch
 from model.challenge import Challenger, load_challenger
-from model.dataset import Dataset
+from model.fitting.dataset import Dataset
 from model.registry import MODEL_FILE, ModelVersion, Registry
 from stream.decisions import DecisionMaker
 from stream.outcomes import Scored

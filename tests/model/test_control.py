@@ -12,7 +12,7 @@ from core.names import Decision
 from core.settings import load_settings
 from features.batch import EventBatch
 from model.control import in_control, weight_of
-from model.dataset import Dataset
+from model.fitting.dataset import Dataset
 from model.registry import ModelVersion
 from stream.decisions import DecisionMaker
 from tests.features.events import make_batch

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.errors import DataError
-from model.dataset import MIN_OF_EACH, make_dataset, share_of_time
+from model.fitting.dataset import MIN_OF_EACH, make_dataset, share_of_time
 from tests.model.events import DAY, SPAN, START, countries, joined, labelled_events, renamed
 
 

@@ -11,7 +11,7 @@ import pytest
 from core.errors import ModelError
 from features.declared import COUNTRIES, declared_features, feature_names
 from model.deviation import TOP, DeviationReasons
-from model.reference import reference_of
+from model.fitting.reference import reference_of
 from model.registry import ModelVersion
 
 FEATURES = declared_features("ecommerce")

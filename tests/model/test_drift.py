@@ -20,10 +20,10 @@ from features.countries import load_country_table
 from features.csv_source import read_transactions
 from features.declared import declared_features
 from features.offline import compute_features
-from model.drift import LEAST_EVENTS, compare_counts, p_value, psi_of
-from model.drift_bins import BINS, SCORE, UNKNOWN, Binning, Bins, bins_of, reference_counts
-from model.drift_days import DAYS, DayCounts
-from model.drift_history import DriftHistory, drift_history
+from model.drift.bins import BINS, SCORE, UNKNOWN, Binning, Bins, bins_of, reference_counts
+from model.drift.days import DAYS, DayCounts
+from model.drift.drift import LEAST_EVENTS, compare_counts, p_value, psi_of
+from model.drift.history import DriftHistory, drift_history
 from producer.sample import SampleOptions, write_sample
 
 FEATURES = declared_features("ecommerce")

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.baselines import BASE_RATE, RULE, baselines
-from model.dataset import Dataset
-from model.evaluation import Evaluated, evaluate
+from model.fitting.baselines import BASE_RATE, RULE, baselines
+from model.fitting.dataset import Dataset
+from model.fitting.evaluation import Evaluated, evaluate
+from model.fitting.splits import ATTACK_END_MS, ATTACK_FROM_MS, splits_of
 from model.results import decode_evaluation, encode_evaluation
-from model.splits import ATTACK_END_MS, ATTACK_FROM_MS, splits_of
 from tests.model.conftest import QUICK
 
 

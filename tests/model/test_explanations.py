@@ -15,10 +15,10 @@ from core.settings import load_settings
 from features.batch import EventBatch
 from features.declared import declared_features
 from model import deviation, explanations
-from model.boosting import raw_scores
-from model.dataset import Dataset
 from model.deviation import TOP
 from model.explanations import Contributions
+from model.fitting.boosting import raw_scores
+from model.fitting.dataset import Dataset
 from model.registry import EXPLAIN_FILE, ModelVersion
 from model.scorer import Scorer
 from model.training import Origin, train_model

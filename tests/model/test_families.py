@@ -7,16 +7,16 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
-from model.boosting import raw_scores
-from model.calibrating import fit_calibration
 from model.calibration import KINDS
 from model.candidate import Candidate
-from model.dataset import Dataset
 from model.explanations import contributions
-from model.export import check_parity, to_onnx
-from model.families import FAMILIES, fit_candidate, simplicity, usual
-from model.forests import forest_as_booster
-from model.imbalance import WAYS, rows_of, with_unknown_lowest
+from model.fitting.boosting import raw_scores
+from model.fitting.calibrating import fit_calibration
+from model.fitting.dataset import Dataset
+from model.fitting.export import check_parity, to_onnx
+from model.fitting.families import FAMILIES, fit_candidate, simplicity, usual
+from model.fitting.forests import forest_as_booster
+from model.fitting.imbalance import WAYS, rows_of, with_unknown_lowest
 from model.metadata import Thresholds
 from model.scorer import open_graph, run_graph
 from model.trees import explaining_cost

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.dataset import Dataset
-from model.imbalance import LOWEST, SHARE, WAYS, Rows, rebalanced, rows_of
+from model.fitting.dataset import Dataset
+from model.fitting.imbalance import LOWEST, SHARE, WAYS, Rows, rebalanced, rows_of
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from features.declared import declared_features
 from model.costs import CostMatrix
 from model.metadata import Thresholds
 from model.metrics import Outcomes, Yardstick, measure
-from model.plot_calibration import reliability
-from model.plot_decisions import confusion, cost_curve
-from model.plot_importance import importance
-from model.plots import plots_of
+from model.plots.calibration import reliability
+from model.plots.decisions import confusion, cost_curve
+from model.plots.importance import importance
+from model.plots.plots import plots_of
 from tests.model.test_metrics import random_outcomes
 
 COSTS = CostMatrix(missed=40.0, review=15.0, blocked=150.0)

@@ -9,18 +9,18 @@ import pytest
 from features.countries import load_country_table
 from features.csv_source import read_transactions
 from model.costs import COSTS
-from model.dataset import Dataset, make_dataset
-from model.evaluation import evaluate
-from model.export import check_parity, to_onnx
-from model.fitting import Procedure, fit_part
-from model.folds import LABEL_DELAY_MS
-from model.imbalance import rows_of
-from model.memo import Memo
+from model.fitting.dataset import Dataset, make_dataset
+from model.fitting.evaluation import evaluate
+from model.fitting.export import check_parity, to_onnx
+from model.fitting.fitting import Procedure, fit_part
+from model.fitting.folds import LABEL_DELAY_MS
+from model.fitting.imbalance import rows_of
+from model.fitting.memo import Memo
+from model.fitting.selection import Budget
+from model.fitting.splits import splits_of
 from model.metadata import Policy
 from model.metrics import Outcomes, Yardstick, measure
 from model.results import Interval
-from model.selection import Budget
-from model.splits import splits_of
 from tests.model.test_evaluation import without
 
 pytestmark = pytest.mark.realdata

@@ -10,8 +10,8 @@ import onnx
 import pytest
 
 from core.errors import ModelError
-from model.dataset import Dataset
-from model.export import to_onnx
+from model.fitting.dataset import Dataset
+from model.fitting.export import to_onnx
 from model.registry import MODEL_FILE, ModelVersion
 from model.scorer import Scorer, open_graph, run_graph
 from tests.model.conftest import LOG_ODDS, boosted, probabilities

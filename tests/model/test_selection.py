@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from core.errors import ModelError
-from model import families, selection
 from model.candidate import Choice
-from model.dataset import Dataset
-from model.families import FAMILIES, simplicity
-from model.folds import EXPANDING_FOLDS, LEAST, expanding_folds
-from model.imbalance import rows_of
-from model.memo import Memo
-from model.selection import Budget, Selection, steps
+from model.fitting import families, selection
+from model.fitting.dataset import Dataset
+from model.fitting.families import FAMILIES, simplicity
+from model.fitting.folds import EXPANDING_FOLDS, LEAST, expanding_folds
+from model.fitting.imbalance import rows_of
+from model.fitting.memo import Memo
+from model.fitting.selection import Budget, Selection, steps
 
 DELAY = 86_400_000
 SMALL = Budget(("logistic_regression", "decision_tree", "xgboost"), ("none", "class_weights"), 4)

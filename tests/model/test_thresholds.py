@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.costs import CostMatrix
+from model.fitting.thresholds import MIN_GAP, WAYS, bands_of, choose_thresholds
 from model.metadata import Policy
-from model.thresholds import MIN_GAP, WAYS, bands_of, choose_thresholds
 
 #: Few distinct scores, some closer together than the smallest gap.
 SCORES = st.sampled_from([0.0, 0.1, 0.100004, 0.2, 0.5, 0.500009, 0.7, 0.90001, 0.90003, 1.0])

@@ -10,11 +10,11 @@ import pytest
 from core.errors import ModelError
 from features.declared import feature_hash, feature_names
 from model import training
-from model.dataset import Dataset
-from model.export import check_parity, to_onnx
-from model.fitting import fit_part
-from model.imbalance import rows_of
-from model.memo import Memo
+from model.fitting.dataset import Dataset
+from model.fitting.export import check_parity, to_onnx
+from model.fitting.fitting import fit_part
+from model.fitting.imbalance import rows_of
+from model.fitting.memo import Memo
 from model.metadata import Thresholds
 from model.registry import ModelVersion, Registry
 from model.results import TITLES

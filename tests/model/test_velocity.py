@@ -10,7 +10,7 @@ from bench.velocity import average_precision, is_lag, is_place
 from features.countries import load_country_table
 from features.csv_source import read_transactions
 from features.declared import declared_features
-from model.dataset import make_dataset
+from model.fitting.dataset import make_dataset
 from producer.sample import SampleOptions, write_sample
 
 

@@ -16,8 +16,8 @@ from core.errors import StateError
 from core.names import DAY_MS
 from core.settings import Settings
 from features.declared import declared_features
-from model.drift_bins import Bins, bins_of
-from model.drift_days import REFERENCES, DayCounts
+from model.drift.bins import Bins, bins_of
+from model.drift.days import REFERENCES, DayCounts
 from model.registry import ModelVersion, Registry
 from stream.drift_watch import DriftWatch
 from stream.metrics import WorkerMetrics

@@ -23,7 +23,7 @@ from core.settings import Settings, load_settings
 from features.countries import load_country_table
 from features.csv_source import read_transactions
 from model import training
-from model.dataset import make_dataset
+from model.fitting.dataset import make_dataset
 from model.registry import Registry
 from model.training import Origin
 from producer.sample import SampleOptions, write_sample

@@ -9,7 +9,7 @@ import xgboost
 from numpy.typing import NDArray
 
 from model.candidate import Parameters
-from model.imbalance import Rows
+from model.fitting.imbalance import Rows
 from model.trees import where_unknown_is_lowest
 
 FIXED: dict[str, Any] = {

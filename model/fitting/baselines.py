@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from model.dataset import Dataset
+from model.fitting.dataset import Dataset
+from model.fitting.splits import Split
 from model.metrics import Outcomes, day_of
-from model.splits import Split
 
 #: Honest customers of the known data take minutes from sign-up to purchase, scripts a second.
 RULE_SECONDS = 60.0

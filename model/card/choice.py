@@ -7,12 +7,12 @@ from itertools import chain
 
 from core.durations import duration
 from model.candidate import Candidate, Tried
-from model.card_blocks import Block, Items, Table, Text
+from model.card.blocks import Block, Items, Table, Text
 from model.explanations import MAX_US_PER_ROW
-from model.families import FAMILIES
+from model.fitting.families import FAMILIES
+from model.fitting.selection import SCREENED
 from model.metadata import Metadata
 from model.results import Evaluation
-from model.selection import SCREENED
 
 #: Rows of what was tried; the best of each family are there in any case.
 SHOWN = 12

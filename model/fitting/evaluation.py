@@ -1,8 +1,8 @@
 """The evaluation protocol: every split, every metric, every interval, and the model to keep.
 
 Test rows are scored once, by models whose every choice was made inside their training part
-(``model.fitting``). The same data, seed and budget give the same ``evaluation.json``, byte for
-byte.
+(``model.fitting.fitting``). The same data, seed and budget give the same ``evaluation.json``, byte
+for byte.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from model.baselines import baselines, bought_at_once
 from model.costs import ALERTS_PER_DAY
-from model.dataset import Dataset
-from model.fitting import FittedPart, Procedure, fit_part
-from model.imbalance import rows_of
-from model.memo import Memo
+from model.fitting.baselines import baselines, bought_at_once
+from model.fitting.dataset import Dataset
+from model.fitting.fitting import FittedPart, Procedure, fit_part
+from model.fitting.imbalance import rows_of
+from model.fitting.memo import Memo
+from model.fitting.splits import Part, Split, splits_of
 from model.metrics import RESAMPLES, Outcomes, Yardstick, day_of, measure
 from model.results import Evaluation, Figures, PartSummary
-from model.splits import Part, Split, splits_of
 
 #: Parts fitted side by side; each fit uses one thread.
 _WORKERS = 2

@@ -13,7 +13,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from model.candidate import Parameters
-from model.imbalance import Rows, with_unknown_lowest
+from model.fitting.imbalance import Rows, with_unknown_lowest
 from model.trees import LEAF, Tree, booster_of
 
 _INFINITY = np.float32(np.inf)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy.stats import fisher_exact
 
 from core.names import DAY_MS
-from model.drift import TRAILING_DAYS, WINDOW_DAYS, Drift
-from model.drift_bins import SCORE, Bins, Counts
-from model.drift_days import TRAILING, TRAINING, DayCounts
+from model.drift.bins import SCORE, Bins, Counts
+from model.drift.days import TRAILING, TRAINING, DayCounts
+from model.drift.drift import TRAILING_DAYS, WINDOW_DAYS, Drift
 
 #: Features named with an episode.
 _NAMED = 3

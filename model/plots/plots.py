@@ -11,11 +11,11 @@ from features.declared import Feature
 from model.costs import CostMatrix
 from model.metadata import Thresholds
 from model.metrics import Outcomes
-from model.plot_calibration import calibration_png
-from model.plot_canvas import house_style
-from model.plot_curves import precision_recall_png, roc_png
-from model.plot_decisions import confusion_png, cost_png
-from model.plot_importance import importance_png
+from model.plots.calibration import calibration_png
+from model.plots.canvas import house_style
+from model.plots.curves import precision_recall_png, roc_png
+from model.plots.decisions import confusion_png, cost_png
+from model.plots.importance import importance_png
 
 PRECISION_RECALL = "plots/precision_recall.png"
 ROC = "plots/roc.png"

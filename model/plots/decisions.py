@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from model.costs import CostMatrix
 from model.metadata import Thresholds
 from model.metrics import Outcomes
-from model.plot_canvas import COLOURS, GREY, INK, LINES, canvas, legend_below, png
+from model.plots.canvas import COLOURS, GREY, INK, LINES, canvas, legend_below, png
 
 DECISIONS = ("allow", "review", "block")
 _CLASSES = ("honest", "fraud")

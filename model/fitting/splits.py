@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
-from model.dataset import Dataset
+from model.fitting.dataset import Dataset
 
 RANDOM_FOLDS = 5
 RANDOM_SEED = 42

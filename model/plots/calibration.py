@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from model.metrics import CONFIDENCE, Outcomes
-from model.plot_canvas import COLOURS, GREY, plain, png
+from model.plots.canvas import COLOURS, GREY, plain, png
 
 BINS = 10
 

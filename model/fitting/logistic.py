@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from model.candidate import Parameters
-from model.imbalance import Rows, with_unknown_lowest
+from model.fitting.imbalance import Rows, with_unknown_lowest
 from model.trees import booster_of, staircase
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from model.card_blocks import Card
-from model.card_sections import card_of
+from model.card.blocks import Card
+from model.card.sections import card_of
 from model.metadata import Metadata
 from model.results import Evaluation
 
@@ -17,12 +17,12 @@ _TEMPLATE = "card.html.jinja"
 
 
 def card_html(metadata: Metadata, evaluation: Evaluation, plots: Mapping[str, bytes]) -> str:
-    """A model's card with its pictures inside; what it shows is that of ``model.card``.
+    """A model's card with its pictures inside; what it shows is that of ``model.card.card``.
 
     Args:
         metadata: of the version.
         evaluation: of the version.
-        plots: file name → PNG, as ``model.plots.plots_of`` gives them.
+        plots: file name → PNG, as ``model.plots.plots.plots_of`` gives them.
     """
     footer = (
         f"Model card of {metadata.created_at[:10]}, after Mitchell et al., Model Cards for Model "

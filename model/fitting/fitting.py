@@ -4,7 +4,7 @@ Whatever is judged (a fold, a past, the model that goes into use) is made by ``f
 training part alone, so that the test figures are those of the procedure and no choice has seen a
 test row:
 
-1. a candidate is selected on expanding folds of the part (``model.selection``);
+1. a candidate is selected on expanding folds of the part (``model.fitting.selection``);
 2. ``VALIDATION_FOLDS`` models of it, each fitted to the part without one stratified fold, score
    that fold: a validation score for every training row, from a model that did not see it;
 3. calibration and thresholds are chosen on these scores;
@@ -20,17 +20,17 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from model.boosting import raw_scores
-from model.calibrating import choose_calibration
 from model.calibration import Calibration
 from model.candidate import Candidate, Choice
-from model.families import fit_candidate, usual
-from model.folds import expanding_folds, stratified_folds
-from model.imbalance import Rows
-from model.memo import Memo
+from model.fitting.boosting import raw_scores
+from model.fitting.calibrating import choose_calibration
+from model.fitting.families import fit_candidate, usual
+from model.fitting.folds import expanding_folds, stratified_folds
+from model.fitting.imbalance import Rows
+from model.fitting.memo import Memo
+from model.fitting.selection import Budget, Selection, steps
+from model.fitting.thresholds import choose_thresholds
 from model.metadata import Policy, Thresholds
-from model.selection import Budget, Selection, steps
-from model.thresholds import choose_thresholds
 
 VALIDATION_FOLDS = 3
 

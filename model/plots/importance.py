@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from features.declared import Feature
 from model.deviation import reason_groups
-from model.plot_canvas import COLOURS, canvas, png
+from model.plots.canvas import COLOURS, canvas, png
 
 #: More bars are not read.
 TOP = 15

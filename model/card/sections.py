@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from model import card_choice, card_figures
-from model.card_blocks import Block, Card, Items, Picture, Section, Table
+from model.card import choice, figures
+from model.card.blocks import Block, Card, Items, Picture, Section, Table
 from model.metadata import Metadata
-from model.plots import CALIBRATION, CONFUSION, COST, IMPORTANCE, PRECISION_RECALL, ROC
+from model.plots.plots import CALIBRATION, CONFUSION, COST, IMPORTANCE, PRECISION_RECALL, ROC
 from model.results import Evaluation
 
 _PICTURES = (
@@ -65,26 +65,26 @@ def card_of(metadata: Metadata, evaluation: Evaluation) -> Card:
     """Everything that both forms of the card show."""
     return Card(
         f"{metadata.profile} model {metadata.version}",
-        f"{card_choice.title_of(metadata.candidate)}: gives each {metadata.profile} event a "
+        f"{choice.title_of(metadata.candidate)}: gives each {metadata.profile} event a "
         "probability of fraud; what is above the thresholds below is to be reviewed or blocked.",
         tuple(
             Section(title, tuple(blocks))
             for title, blocks in (
-                ("At a glance", card_figures.at_a_glance(evaluation)),
+                ("At a glance", figures.at_a_glance(evaluation)),
                 ("Model details", _details(metadata)),
                 ("Intended use", _use(metadata)),
                 ("Factors", _factors(evaluation)),
-                ("Metrics", card_figures.metrics(evaluation)),
-                ("Decisions", card_choice.decisions(metadata)),
+                ("Metrics", figures.metrics(evaluation)),
+                ("Decisions", choice.decisions(metadata)),
                 ("Training data", _training_data(metadata)),
-                ("Evaluation data", card_figures.evaluation_data(evaluation)),
+                ("Evaluation data", figures.evaluation_data(evaluation)),
                 (
                     "Quantitative analyses",
-                    [*card_figures.analyses(metadata, evaluation), *_PICTURES],
+                    [*figures.analyses(metadata, evaluation), *_PICTURES],
                 ),
-                ("How this model was chosen", card_choice.choice(metadata, evaluation)),
-                ("Calibration", card_choice.calibration(metadata)),
-                ("Reasons of an alert", card_choice.reasons(metadata)),
+                ("How this model was chosen", choice.choice(metadata, evaluation)),
+                ("Calibration", choice.calibration(metadata)),
+                ("Reasons of an alert", choice.reasons(metadata)),
                 ("Ethical considerations", _ethics(metadata)),
                 ("Limits and recommendations", [Items(_LIMITS)]),
             )
@@ -97,8 +97,8 @@ def _details(meta: Metadata) -> list[Block]:
     return [
         _facts(
             ("version", f"{meta.version}, created {meta.created_at}"),
-            ("model", card_choice.title_of(meta.candidate)),
-            ("parameters", card_choice.parameters_of(meta.candidate)),
+            ("model", choice.title_of(meta.candidate)),
+            ("parameters", choice.parameters_of(meta.candidate)),
             ("calibration", meta.calibration.kind),
             ("input", f"{len(meta.feature_names)} features, hash `{meta.feature_hash}`"),
             ("output", "probability of fraud, float32"),

@@ -1,4 +1,4 @@
-"""The report of a backtest, in the form of a card (``model.card_html``)."""
+"""The report of a backtest, in the form of a card (``model.card.html``)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib import dates
 
-from model.backtest import Backtest, Example, Group
-from model.card_blocks import Block, Card, Items, Picture, Section, Table, Text
+from model.backtest.backtest import Backtest, Example, Group
+from model.card.blocks import Block, Card, Items, Picture, Section, Table, Text
 from model.comparison import EVEN, Difference
 from model.figures import money
-from model.plot_canvas import canvas, house_style, legend_below, png
+from model.plots.canvas import canvas, house_style, legend_below, png
 from model.results import TITLES, Interval
 
 DAYS = "days.png"

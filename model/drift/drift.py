@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
-from model.drift_bins import SCORE, Counts
+from model.drift.bins import SCORE, Counts
 
 #: From here on a feature has changed much.
 LARGE_PSI = 0.25

@@ -14,7 +14,7 @@ from sklearn.metrics import (
 )
 
 from model.metrics import MAX_FPR, Outcomes
-from model.plot_canvas import COLOURS, GREY, LINES, canvas, legend_below, png
+from model.plots.canvas import COLOURS, GREY, LINES, canvas, legend_below, png
 
 #: Where the axis of false positives begins: one in ten thousand honest events.
 _LEAST_FPR = 1e-4

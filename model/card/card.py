@@ -1,13 +1,13 @@
 """The model card in Markdown: what a version is, can and cannot do.
 
 Follows the outline of Mitchell et al., Model Cards for Model Reporting (2019); the same card as a
-page that prints well is ``model.card_html``.
+page that prints well is ``model.card.html``.
 """
 
 from __future__ import annotations
 
-from model.card_blocks import Block, Items, Picture, Table
-from model.card_sections import card_of
+from model.card.blocks import Block, Items, Picture, Table
+from model.card.sections import card_of
 from model.metadata import Metadata
 from model.results import Evaluation
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.card_blocks import Block, Items, Table, Text
+from model.card.blocks import Block, Items, Table, Text
 from model.metadata import Metadata
 from model.metrics import CONFIDENCE
 from model.results import SPLITS, TITLES, Evaluation, Figures, Interval

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import xgboost
 
-from model.boosting import fit_boosting
 from model.candidate import Candidate, Parameters
-from model.forests import fit_forest, fit_tree
-from model.imbalance import WAYS, Rows, rebalanced
-from model.logistic import fit_logistic
+from model.fitting.boosting import fit_boosting
+from model.fitting.forests import fit_forest, fit_tree
+from model.fitting.imbalance import WAYS, Rows, rebalanced
+from model.fitting.logistic import fit_logistic
 
 if TYPE_CHECKING:
     import optuna

@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from model.calibration import KINDS, Calibration
-from model.folds import stratified_folds
+from model.fitting.folds import stratified_folds
 
 _FOLDS = 5
 #: Steps this close are one: other sums of the same trees may differ by as much.

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.names import DAY_MS
-from model.drift import TRAILING_DAYS, WINDOW_DAYS, Drift, compare_counts, windows
-from model.drift_bins import Binning, Bins, Counts, reference_counts
+from model.drift.bins import Binning, Bins, Counts, reference_counts
+from model.drift.drift import TRAILING_DAYS, WINDOW_DAYS, Drift, compare_counts, windows
 
 #: Days that a window and its trailing reference take.
 DAYS = WINDOW_DAYS + TRAILING_DAYS

@@ -26,12 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ModelError
-from model.boosting import raw_scores
 from model.candidate import Candidate, Choice, Tried
-from model.families import FAMILIES, fit_candidate, simplicity, usual
-from model.folds import Fold, Indices
-from model.imbalance import WAYS, Rows
-from model.memo import Memo
+from model.fitting.boosting import raw_scores
+from model.fitting.families import FAMILIES, fit_candidate, simplicity, usual
+from model.fitting.folds import Fold, Indices
+from model.fitting.imbalance import WAYS, Rows
+from model.fitting.memo import Memo
 from model.metrics import Outcomes, Ranking, drawn_values
 from model.trees import explaining_cost
 
@@ -50,8 +50,8 @@ class Budget:
     """What is tried.
 
     Attributes:
-        families: keys of ``model.families.FAMILIES``.
-        ways: members of ``model.imbalance.WAYS``.
+        families: keys of ``model.fitting.families.FAMILIES``.
+        ways: members of ``model.fitting.imbalance.WAYS``.
         trials: of tuning, in all.
     """
 

@@ -1,0 +1,1 @@
+"""Deciding about past events in two ways."""

@@ -1,0 +1,1 @@
+"""From labelled history to a fitted model: splits, families, selection, calibration, thresholds."""
