@@ -72,7 +72,7 @@ def details(
                     ],
                     className="drawer-when",
                 ),
-                _section("Score", _score(float(alert["score"]), float(alert["threshold"]))),
+                _section("Score", _score(alert)),
                 *([] if alert["case"] is None else [_section("Case", case_form(alert))]),
                 *([_section("Labels", past_labels(labels))] if labels else []),
                 _section("Why", *_reasons(alert)),
@@ -121,21 +121,23 @@ def _outcome(label: int | None) -> list[Any]:
     return [html.Span(f"labelled as {said}", className=f"label label-{label}")]
 
 
-def _score(score: float, threshold: float) -> html.Div:
+def _score(alert: Mapping[str, Any]) -> html.Div:
+    score, threshold = float(alert["score"]), alert["threshold"]
+    mark = []
+    if threshold is None:
+        said = " alone would be allowed: a rule or a list asks for this alert."
+    else:
+        said = f" is at or above the threshold of {threshold:.4f}."
+        mark = [html.Span(className="gauge-mark", style={"left": f"{100 * threshold:.2f}%"})]
+    if alert.get("control"):
+        said += " It would be blocked, but is reviewed: it is one of the control share."
     return html.Div(
         [
-            html.P(
-                [
-                    html.Strong(f"{score:.4f}"),
-                    f" is at or above the threshold of {threshold:.4f}."
-                    if score >= threshold
-                    else f"; the threshold is {threshold:.4f}.",
-                ]
-            ),
+            html.P([html.Strong(f"{score:.4f}"), said]),
             html.Div(
                 [
                     html.Span(className="gauge-value", style={"width": f"{100 * score:.2f}%"}),
-                    html.Span(className="gauge-mark", style={"left": f"{100 * threshold:.2f}%"}),
+                    *mark,
                 ],
                 className="gauge",
                 **HIDDEN,
@@ -154,35 +156,49 @@ def _reasons(alert: Mapping[str, Any]) -> list[Any]:
     rules = alert.get("rules") or []
     said: list[Any] = []
     if rules:
-        said.append(html.P(["Rules that fired: ", html.Strong(", ".join(map(str, rules)))]))
+        names = "; ".join(map(_rule, rules))
+        said.append(html.P(["Rules and lists: ", html.Strong(names)]))
     if not reasons:
         return [*said, html.P("No single feature speaks for fraud.", className="soft")]
-    weights = [float(one["contribution"] or 0.0) for one in reasons]
-    longest = max(map(abs, weights)) or 1.0
-    items = [
-        html.Li(
-            [
-                html.Span(str(one["text"]), className="reason-text"),
-                html.Span(
-                    f"{weight:+.2f}".replace("-", "−"),
-                    className="reason-number",
-                    title="contribution to the log-odds of fraud",
-                ),
-                html.Span(
-                    className="reason-bar",
-                    style={"width": f"{100 * abs(weight) / longest:.1f}%"},
-                    **HIDDEN,
-                ),
-            ],
-            id=key_of("reason", str(one["feature"])),
-        )
-        for one, weight in zip(reasons, weights, strict=True)
-    ]
+    weights = [abs(one["contribution"] or 0.0) for one in reasons]
+    longest = max(weights) or 1.0
+    items = [html.Li(_reason(one, longest), id=_reason_key(one)) for one in reasons]
+    if not any(weights):  # rules alone
+        return [*said, html.Ol(items, className="reasons")]
     note = html.P(
         "Numbers are contributions to the raw score (log-odds): positive speaks for fraud.",
         className="soft small",
     )
     return [*said, html.Ol(items, className="reasons"), note]
+
+
+def _rule(hit: Mapping[str, Any]) -> str:
+    return f"{hit['name']} ({'in shadow' if hit['shadow'] else hit['action']})"
+
+
+def _reason_key(reason: Mapping[str, Any]) -> str:
+    return key_of("reason", f"{reason['code']} {reason['feature']}")
+
+
+def _reason(reason: Mapping[str, Any], longest: float) -> list[Any]:
+    """What is said of one; a rule's has no number."""
+    said: list[Any] = [html.Span(str(reason["text"]), className="reason-text")]
+    weight = reason["contribution"]
+    if weight is None:
+        return said
+    return [
+        *said,
+        html.Span(
+            f"{weight:+.2f}".replace("-", "−"),
+            className="reason-number",
+            title="contribution to the log-odds of fraud",
+        ),
+        html.Span(
+            className="reason-bar",
+            style={"width": f"{100 * abs(weight) / longest:.1f}%"},
+            **HIDDEN,
+        ),
+    ]
 
 
 def _facts(alert: Mapping[str, Any]) -> html.Dl:

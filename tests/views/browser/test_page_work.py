@@ -17,7 +17,9 @@ from tests.views.read_model import PROFILE, Message, produce, projecting, wait_f
 from tests.views.test_api_labels import published
 from tests.views.world import World, world_of
 from views.handling.work import work_on
+from views.periods import Span
 from views.readmodel.redis_store import RedisStore
+from views.store import AlertFilter
 
 ALERTS = 3
 
@@ -82,6 +84,35 @@ def test_an_alert_is_worked_on_from_its_drawer(live: Live, open_page: Open) -> N
     assert page.text_content("#case-said") == ""
     page.click("text='Take into review'")
     said(opened, "Saved: in review.")
+
+
+def test_an_alert_that_a_rule_alone_asked_for_says_so(live: Live, open_page: Open) -> None:
+    (like,) = live.store.alerts(PROFILE, Span(), AlertFilter(), None, 1).alerts
+    rule = {"name": "ring", "action": "block", "shadow": False, "severity": "high", "reason": "a"}
+    by_rule = {name: value for name, value in like.items() if name not in {"label", "case"}} | {
+        "event_id": "by-a-rule",
+        "event_time": "2031-01-01T00:00:00.000Z",
+        "score": 0.0125,
+        "threshold": None,
+        "control": True,
+        "rules": [rule, rule | {"name": "night", "shadow": True}],
+        "reasons": [
+            {"code": "rule", "feature": "ring", "value": None, "contribution": None, "text": "a b"},
+            {"code": "shap", "feature": "age", "value": 1.0, "contribution": 0.5, "text": "c d"},
+        ],
+    }
+    produce(live.settings, [Message(topic, by_rule) for topic in ("scores", "alerts")])
+    wait_for(live.settings, 2 * ALERTS + 2)
+    opened = open_page(live.url)
+    opened.page.locator("#feed .feed-item").first.click()
+    opened.page.wait_for_selector("#drawer[open] >> text=0.0125")
+    said_of_it = opened.page.inner_text("#drawer")
+    assert "a rule or a list asks for this alert" in said_of_it
+    assert "it is one of the control share" in said_of_it
+    assert "ring (block); night (in shadow)" in said_of_it
+    assert opened.texts("#drawer .reasons li") == ["A b", "C d\n+0.50"]
+    assert opened.page.locator("#drawer .gauge-mark").count() == 0
+    assert serious(opened) == []
 
 
 def test_the_feed_is_narrowed_by_state(live: Live, open_page: Open) -> None:
